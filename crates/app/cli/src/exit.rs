@@ -1,0 +1,42 @@
+//! How every verb ends: one exit code, and one line on stderr when something went wrong.
+
+use std::process::ExitCode;
+
+/// How a verb ended, apart from errors.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ended {
+    /// Done, clean or verified.
+    Well,
+    /// Findings, refused, not verified or not contained.
+    Refused,
+    /// Not enough was seen to say.
+    Inconclusive,
+}
+
+/// The code for how a verb ended; an error is printed as `error: …` with its causes, and is 3.
+pub(crate) fn code(ended: anyhow::Result<Ended>) -> ExitCode {
+    match ended {
+        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::Refused) => ExitCode::from(1),
+        Ok(Ended::Inconclusive) => ExitCode::from(2),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+/// Prints what clap has to say: help and version are not errors, anything else is 3.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(3) } else { ExitCode::SUCCESS }
+}
+
+/// `bartizan … | head` closes our stdout: that is the reader's choice, not a failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,42 @@
+//! The `bartizan` binary: thin verbs over `bartizan-engine` (offline) and `bartizan-serve` (daemon).
+//!
+//! Data goes to stdout, progress and logs to stderr. Exit codes: `scan` 0 clean, 1 findings, 2
+//! incomplete; other verbs 0 done or verified, 1 refused or not verified, 2 inconclusive; every
+//! verb 3 for a usage, configuration or internal error.
+
+mod audit;
+mod exit;
+mod explain;
+mod scan;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Guard the whole life of an AI system: scan what enters, guard what is served, prove what happened.
+#[derive(Parser)]
+#[command(name = "bartizan", version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Scan(scan::Arguments),
+    Explain(explain::Arguments),
+    Audit(audit::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return exit::usage(&error),
+    };
+    let ended = match arguments.verb {
+        Verb::Scan(arguments) => scan::run(&arguments),
+        Verb::Explain(arguments) => explain::run(&arguments),
+        Verb::Audit(arguments) => audit::run(&arguments),
+    };
+    exit::code(ended)
+}

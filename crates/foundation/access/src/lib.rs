@@ -1,1 +1,23 @@
-//! Placeholder.
+//! Who may do what: principals, keys, passwords, restrictions and Cedar decisions.
+//!
+//! [`Directory`] keeps who there is and what is held against them, durable before it has effect.
+//! [`Directory::authenticate`] turns a presented key into a [`Caller`]; [`Policies::decide`] says
+//! whether that caller may do an [`Operation`] on a [`Resource`]. Any doubt, of either, is a denial.
+
+mod authenticate;
+mod directory;
+mod error;
+mod key;
+mod password;
+mod policy;
+mod principal;
+mod restriction;
+
+pub use authenticate::{Caller, Denied};
+pub use directory::Directory;
+pub use error::AccessError;
+pub use key::{ApiKey, IssuedKey};
+pub use password::{PasswordHash, one_time_password};
+pub use policy::{Operation, Policies, PolicyError, Resource};
+pub use principal::{Principal, Role};
+pub use restriction::{Restriction, RestrictionKind};

@@ -163,6 +163,13 @@ pub struct Exchange {
     pub labels: Arc<[u32]>,
 }
 
+/// A fresh UUIDv7 (RFC 9562) for an event at `now`: sorts by time, and can't be guessed.
+pub fn event_id(now: Timestamp) -> String {
+    let seconds = u64::try_from(now.seconds()).unwrap_or_default();
+    let nanoseconds = u32::try_from(now.nanoseconds().rem_euclid(1_000_000_000)).unwrap_or_default();
+    uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds)).to_string()
+}
+
 /// Whoever wants to hear what happened. Implementations must not block.
 pub trait Observe: Send + Sync {
     /// Something happened; the same record is in the ledger.

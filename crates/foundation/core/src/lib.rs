@@ -27,7 +27,7 @@ mod time;
 
 pub use asset::{Asset, AssetKind, AssetParseError};
 pub use digest::{Digest, DigestParseError};
-pub use event::{Decision, Event, Exchange, Observe, Outcome};
+pub use event::{Decision, Event, Exchange, Observe, Outcome, event_id};
 pub use finding::{Completeness, Finding, Location, Position};
 pub use incident::{Action, ActionKind, Incident, IncidentState, TimelineEntry};
 pub use json::JsonMap;

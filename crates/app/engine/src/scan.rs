@@ -1,0 +1,172 @@
+//! Scanning files and folders: the walk, the inspectors, the report.
+//!
+//! Files are found first and in one order, then inspected in parallel; each has its own budget, so
+//! one hostile file costs no other. Links are not followed, special files are not opened.
+
+mod walk;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bartizan_core::{Completeness, Finding, Rule};
+use bartizan_inspect::{Examination, Inspect, Limits, Source, examine, zip};
+use bartizan_report::{FileEntry, Report};
+use thiserror::Error;
+
+use walk::{Met, find};
+
+/// A scan could not begin.
+#[derive(Debug, Error)]
+pub enum ScanError {
+    /// Nothing is there to scan.
+    #[error("`{0}` does not exist; give a file, a folder or `-` for standard input")]
+    Missing(PathBuf),
+    /// A folder or the standard input can't be read.
+    #[error("`{path}` can't be read: {cause}")]
+    Unreadable {
+        /// What was asked for.
+        path: PathBuf,
+        /// Why not.
+        cause: std::io::Error,
+    },
+}
+
+/// How to scan.
+#[derive(Clone, Copy, Default)]
+pub struct Options<'a> {
+    /// What each file may cost.
+    pub limits: Limits,
+    /// Told after each file: how many are done, of how many. Called from several threads.
+    pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
+}
+
+/// Bytes of standard input that are held in memory.
+const STANDARD_INPUT: u64 = 1 << 30;
+
+/// Every inspector there is.
+fn inspectors() -> Vec<&'static dyn Inspect> {
+    let mut all: Vec<&'static dyn Inspect> = vec![&zip::ZipArchive];
+    all.extend(bartizan_artifact::INSPECTORS);
+    all
+}
+
+/// Every rule of every inspector, by id.
+pub fn rules() -> Vec<&'static Rule> {
+    let mut rules: Vec<&'static Rule> = bartizan_inspect::RULES.to_vec();
+    rules.extend(bartizan_artifact::RULES.iter().copied().flatten().copied());
+    rules.sort_by_key(|rule| rule.id);
+    rules
+}
+
+/// Scans files and folders; `-` is the standard input.
+pub fn scan(paths: &[PathBuf], options: Options<'_>) -> Result<Report, ScanError> {
+    let mut met = Vec::new();
+    let mut done = Vec::new();
+    for path in paths {
+        if path.as_os_str() == "-" {
+            done.push(standard_input(options)?);
+        } else {
+            met.extend(find(path, paths.len() > 1)?);
+        }
+    }
+    met.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()).then_with(|| a.path.cmp(&b.path)));
+    met.dedup_by(|a, b| a.path == b.path);
+    done.extend(all(&met, options));
+    let (files, findings): (Vec<FileEntry>, Vec<Vec<Finding>>) = done.into_iter().unzip();
+    Ok(Report::new(files, findings.into_iter().flatten().collect()))
+}
+
+/// Scans one file, called by its own name: what a daemon asks before it serves a model.
+pub fn scan_file(path: &Path) -> Result<Report, ScanError> {
+    scan(&[path.to_path_buf()], Options::default())
+}
+
+type Scanned = (FileEntry, Vec<Finding>);
+
+fn all(met: &[Met], options: Options<'_>) -> Vec<Scanned> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(met.len().max(1));
+    let next = AtomicUsize::new(0);
+    let finished = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::with_capacity(met.len()));
+    let inspectors = inspectors();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(file) = met.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let scanned = one(file, &inspectors, options.limits);
+                    results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(scanned);
+                    let finished = finished.fetch_add(1, Ordering::Relaxed) + 1;
+                    if let Some(progress) = options.progress {
+                        progress(finished, met.len());
+                    }
+                }
+            });
+        }
+    });
+    results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn one(file: &Met, inspectors: &[&dyn Inspect], limits: Limits) -> Scanned {
+    if let Some(reason) = &file.obstacle {
+        return (unread(&file.name, reason.clone()), Vec::new());
+    }
+    match Source::open(&file.name, &file.path, limits) {
+        Ok(source) => entry(source, inspectors),
+        Err(error) => (unread(&file.name, Completeness::Failed(format!("can't be opened: {error}"))), Vec::new()),
+    }
+}
+
+fn standard_input(options: Options<'_>) -> Result<Scanned, ScanError> {
+    let mut bytes = Vec::new();
+    let unreadable = |cause| ScanError::Unreadable { path: PathBuf::from("-"), cause };
+    std::io::stdin().lock().take(STANDARD_INPUT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let is_cut = bytes.len() as u64 > STANDARD_INPUT;
+    let (mut file, findings) = entry(Source::from_bytes("stdin", bytes, options.limits), &inspectors());
+    if is_cut {
+        let reason = format!("only the first {STANDARD_INPUT} bytes of standard input were read");
+        file.completeness = file.completeness.and(Completeness::Partial(reason));
+    }
+    Ok((file, findings))
+}
+
+fn entry(source: Source, inspectors: &[&dyn Inspect]) -> Scanned {
+    let (path, bytes) = (source.name().to_owned(), source.length());
+    let Examination { format, inspectors, completeness, findings, members, members_not_inspected } =
+        examine(source, inspectors);
+    let file =
+        FileEntry { path, format: format.as_str(), bytes, inspectors, completeness, members, members_not_inspected };
+    (file, findings)
+}
+
+fn unread(name: &str, completeness: Completeness) -> FileEntry {
+    FileEntry {
+        path: name.to_owned(),
+        format: "unread",
+        bytes: 0,
+        inspectors: Vec::new(),
+        completeness,
+        members: 0,
+        members_not_inspected: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::rules;
+
+    #[test]
+    fn every_rule_has_its_own_id_and_says_what_to_do() {
+        let rules = rules();
+        let ids: BTreeSet<&str> = rules.iter().map(|rule| rule.id).collect();
+        assert_eq!(ids.len(), rules.len());
+        for rule in rules {
+            assert!(rule.id.starts_with("BZ-") && rule.id.len() == 10, "{}", rule.id);
+            assert!(!rule.title.is_empty() && !rule.explanation.is_empty() && !rule.remedy.is_empty(), "{}", rule.id);
+            assert!(!rule.links.is_empty(), "{}", rule.id);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Driving inspectors over a source and everything that comes out of it.
+
+use bartizan_core::{Completeness, Finding};
+
+use crate::{Findings, Format, Inspect, Source, named_like_a_model, recognise};
+
+/// What is known about one root source after all inspectors saw it and its members.
+#[derive(Debug)]
+pub struct Examination {
+    /// What its bytes are.
+    pub format: Format,
+    /// Names of the inspectors that looked at it; empty when none knows such content.
+    pub inspectors: Vec<&'static str>,
+    /// How much was seen, members included.
+    pub completeness: Completeness,
+    /// What was found, members included.
+    pub findings: Vec<Finding>,
+    /// Members that were looked at.
+    pub members: usize,
+    /// Members, such as plain text, that no inspector knows.
+    pub members_not_inspected: usize,
+}
+
+/// Looks at `root` with every inspector that claims it, then at the members that come out of it.
+///
+/// Content that no inspector claims is no verdict: where it is a model or archive, or is named
+/// like one, the examination is partial.
+pub fn examine(root: Source, inspectors: &[&dyn Inspect]) -> Examination {
+    let mut examination = Examination {
+        format: Format::Empty,
+        inspectors: Vec::new(),
+        completeness: Completeness::Complete,
+        findings: Vec::new(),
+        members: 0,
+        members_not_inspected: 0,
+    };
+    let mut waiting = vec![root];
+    while let Some(source) = waiting.pop() {
+        let is_root = source.depth() == 0;
+        let outcome = source.budget().descend(source.depth()).map(|()| one(&source, inspectors));
+        let (format, names, completeness, findings) = match outcome {
+            Ok(seen) => seen,
+            Err(exhausted) => {
+                let reason = format!("{}: {exhausted}", source.name());
+                (Format::Unknown, Vec::new(), Completeness::Partial(reason), Findings::new())
+            }
+        };
+        if is_root {
+            examination.format = format;
+            examination.inspectors.clone_from(&names);
+        } else {
+            examination.members += 1;
+            examination.members_not_inspected += usize::from(names.is_empty());
+        }
+        let completeness = if is_root { completeness } else { in_member(&source, completeness) };
+        examination.completeness = std::mem::take(&mut examination.completeness).and(completeness);
+        let (found, mut children) = findings.into_parts();
+        examination.findings.extend(found);
+        children.reverse();
+        waiting.append(&mut children);
+    }
+    examination
+}
+
+type Seen = (Format, Vec<&'static str>, Completeness, Findings);
+
+fn one(source: &Source, inspectors: &[&dyn Inspect]) -> Seen {
+    let format = recognise(source);
+    let mut findings = Findings::new();
+    let mut names = Vec::new();
+    let mut completeness = Completeness::Complete;
+    for inspector in inspectors {
+        if inspector.claims(source, format) {
+            names.push(inspector.name());
+            completeness = completeness.and(inspector.inspect(source, &mut findings));
+        }
+    }
+    if names.is_empty() {
+        completeness = not_inspected(source, format);
+    } else if findings.dropped() > 0 {
+        completeness = completeness.and(Completeness::Partial(format!("{} more findings", findings.dropped())));
+    }
+    (format, names, completeness, findings)
+}
+
+fn not_inspected(source: &Source, format: Format) -> Completeness {
+    if format.may_hold_a_model() {
+        Completeness::Partial(format!("{format} is recognised but not inspected"))
+    } else if format != Format::Empty && named_like_a_model(source.member()) {
+        Completeness::Partial(format!("named like a model, but the content is {format}"))
+    } else {
+        Completeness::Complete
+    }
+}
+
+/// A failed member leaves its archive partly seen.
+fn in_member(source: &Source, completeness: Completeness) -> Completeness {
+    match completeness {
+        Completeness::Complete => Completeness::Complete,
+        Completeness::Partial(reason) | Completeness::Failed(reason) => {
+            let member = source.name().split_once('!').map_or(source.name(), |(_, member)| member);
+            if reason.starts_with(member) {
+                Completeness::Partial(reason)
+            } else {
+                Completeness::Partial(format!("{member}: {reason}"))
+            }
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! What bytes are, judged by the bytes. Names and extensions decide nothing here.
+
+use std::fmt;
+
+use crate::Source;
+
+/// A kind of content.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Format {
+    /// No bytes at all.
+    Empty,
+    /// Python pickle with a protocol header (protocol 2 and later).
+    Pickle,
+    /// ZIP, and so PyTorch, `.npz`, `.keras`, `.skops`.
+    Zip,
+    /// safetensors.
+    Safetensors,
+    /// ONNX (a `ModelProto`).
+    Onnx,
+    /// GGUF.
+    Gguf,
+    /// One NumPy array.
+    Npy,
+    /// HDF5, and so Keras `.h5`.
+    Hdf5,
+    /// TensorFlow SavedModel.
+    SavedModel,
+    /// TensorFlow Lite.
+    TfLite,
+    /// GGML before GGUF.
+    Ggml,
+    /// 7-Zip.
+    SevenZip,
+    /// RAR.
+    Rar,
+    /// tar.
+    Tar,
+    /// gzip.
+    Gzip,
+    /// bzip2.
+    Bzip2,
+    /// xz.
+    Xz,
+    /// Zstandard.
+    Zstandard,
+    /// LZ4 frame.
+    Lz4,
+    /// zlib stream, as joblib writes.
+    Zlib,
+    /// A picture.
+    Image,
+    /// A program or library for the processor.
+    Executable,
+    /// Text.
+    Text,
+    /// None of these.
+    Unknown,
+}
+
+impl Format {
+    /// The word for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Pickle => "pickle",
+            Self::Zip => "zip",
+            Self::Safetensors => "safetensors",
+            Self::Onnx => "onnx",
+            Self::Gguf => "gguf",
+            Self::Npy => "npy",
+            Self::Hdf5 => "hdf5",
+            Self::SavedModel => "saved-model",
+            Self::TfLite => "tflite",
+            Self::Ggml => "ggml",
+            Self::SevenZip => "7z",
+            Self::Rar => "rar",
+            Self::Tar => "tar",
+            Self::Gzip => "gzip",
+            Self::Bzip2 => "bzip2",
+            Self::Xz => "xz",
+            Self::Zstandard => "zstandard",
+            Self::Lz4 => "lz4",
+            Self::Zlib => "zlib",
+            Self::Image => "image",
+            Self::Executable => "executable",
+            Self::Text => "text",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether such content can be, or can hold, a model: not looking into it is a gap.
+    pub const fn may_hold_a_model(self) -> bool {
+        !matches!(self, Self::Empty | Self::Image | Self::Executable | Self::Text | Self::Unknown)
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Signatures at the start, from the formats' own specifications.
+const MAGIC: &[(&[u8], Format)] = &[
+    (b"PK\x03\x04", Format::Zip),
+    (b"PK\x05\x06", Format::Zip),
+    (b"GGUF", Format::Gguf),
+    (b"\x93NUMPY", Format::Npy),
+    (b"\x89HDF\r\n\x1a\n", Format::Hdf5),
+    (b"7z\xbc\xaf\x27\x1c", Format::SevenZip),
+    (b"Rar!\x1a\x07", Format::Rar),
+    (b"\x1f\x8b", Format::Gzip),
+    (b"BZh", Format::Bzip2),
+    (b"\xfd7zXZ\0", Format::Xz),
+    (b"\x28\xb5\x2f\xfd", Format::Zstandard),
+    (b"\x04\x22\x4d\x18", Format::Lz4),
+    (b"lmgg", Format::Ggml),
+    (b"fmgg", Format::Ggml),
+    (b"tjgg", Format::Ggml),
+    (b"\x89PNG", Format::Image),
+    (b"\xff\xd8\xff", Format::Image),
+    (b"GIF8", Format::Image),
+    (b"\x7fELF", Format::Executable),
+    (b"MZ\x90\0", Format::Executable),
+    (b"\xcf\xfa\xed\xfe", Format::Executable),
+];
+
+/// Says what the bytes are.
+pub fn recognise(source: &Source) -> Format {
+    if source.length() == 0 {
+        return Format::Empty;
+    }
+    let head = source.head(512);
+    if let Some((_, format)) = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return *format;
+    }
+    if is_safetensors(&head, source.length()) {
+        return Format::Safetensors;
+    }
+    if let [0x80, 0..=0x1f, ..] = head.as_slice() {
+        return Format::Pickle;
+    }
+    if head.get(257..262) == Some(b"ustar") {
+        return Format::Tar;
+    }
+    if head.get(4..8) == Some(b"TFL3") {
+        return Format::TfLite;
+    }
+    if let Some(format) = protobuf_model(source) {
+        return format;
+    }
+    if ends_like_a_zip(source) {
+        return Format::Zip;
+    }
+    if let [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] = head.as_slice() {
+        return Format::Zlib;
+    }
+    if is_text(&head) { Format::Text } else { Format::Unknown }
+}
+
+/// Whether people and loaders would take a file of that name for a model. Only ever makes a
+/// verdict more careful.
+pub fn named_like_a_model(name: &str) -> bool {
+    const EXTENSIONS: &[&str] = &[
+        "pt",
+        "pth",
+        "ckpt",
+        "bin",
+        "pkl",
+        "pickle",
+        "dill",
+        "joblib",
+        "npy",
+        "npz",
+        "onnx",
+        "gguf",
+        "ggml",
+        "safetensors",
+        "h5",
+        "hdf5",
+        "keras",
+        "pb",
+        "tflite",
+        "mar",
+        "nemo",
+        "skops",
+        "mlmodel",
+        "pdparams",
+    ];
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension))
+}
+
+/// Eight bytes of header length, then a JSON object (safetensors format description).
+fn is_safetensors(head: &[u8], length: u64) -> bool {
+    let Some((size, rest)) = head.split_first_chunk::<8>() else { return false };
+    let size = u64::from_le_bytes(*size);
+    let object = rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    object && size >= 2 && (size <= length || size < 1 << 40)
+}
+
+/// The end-of-central-directory record, at most a comment of 64 KiB before the end: what Python's
+/// `zipfile` looks for, whatever the file starts with.
+fn ends_like_a_zip(source: &Source) -> bool {
+    const RECORD: u64 = 22;
+    let tail = source.length().min(RECORD + 0xffff);
+    let Ok(tail) = usize::try_from(tail) else { return false };
+    let bytes = source.read(source.length() - tail as u64, tail).unwrap_or_default();
+    bytes.windows(4).any(|window| window == b"PK\x05\x06")
+}
+
+/// Walks the top-level fields of a protocol-buffers message: an ONNX `ModelProto` has a graph (7) or
+/// operator sets (8); a SavedModel has a version (1) and meta graphs (2) and nothing else.
+fn protobuf_model(source: &Source) -> Option<Format> {
+    let head = source.head(512);
+    if !matches!(head.first(), Some(0x08 | 0x12 | 0x1a | 0x22 | 0x28 | 0x32 | 0x3a | 0x42 | 0x72)) {
+        return None;
+    }
+    let (mut offset, mut seen, mut fields) = (0_u64, 0_u64, 0);
+    while offset < source.length() && fields < 4096 {
+        let record = source.read(offset, usize::try_from((source.length() - offset).min(20)).ok()?).ok()?;
+        let (tag, used) = varint(&record)?;
+        let rest = record.get(used..)?;
+        let (field, wire) = (tag >> 3, tag & 7);
+        let (value, width) = varint(rest)?;
+        let expected = if matches!(field, 1 | 5) { 0 } else { 2 };
+        if wire != expected || !matches!(field, 1..=8 | 14 | 20 | 25 | 26) {
+            return None;
+        }
+        offset = offset.checked_add((used + width) as u64 + if wire == 2 { value } else { 0 })?;
+        seen |= 1 << field;
+        fields += 1;
+    }
+    let has = |field: u64| seen & 1 << field != 0;
+    if has(7) || has(8) && has(1) {
+        Some(Format::Onnx)
+    } else if seen == 0b110 {
+        Some(Format::SavedModel)
+    } else {
+        None
+    }
+}
+
+fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut value = 0_u64;
+    for (index, byte) in bytes.iter().take(10).enumerate() {
+        value |= u64::from(byte & 0x7f).checked_shl(7 * u32::try_from(index).ok()?)?;
+        if byte & 0x80 == 0 {
+            return Some((value, index + 1));
+        }
+    }
+    None
+}
+
+fn is_text(head: &[u8]) -> bool {
+    let valid = match std::str::from_utf8(head) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none() && head.len() == 512,
+    };
+    valid && !head.iter().any(|byte| *byte == 0)
+}

@@ -1,0 +1,202 @@
+//! Bounded random access to bytes that nobody vouches for.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::rc::Rc;
+
+use bartizan_core::{Location, Position, printable};
+use thiserror::Error;
+
+use crate::{Budget, Exhausted, Limits};
+
+/// Bytes with a name, a budget and a depth of nesting. Cheap to clone; the bytes are shared.
+///
+/// A file is read where it is asked for and never loaded as a whole.
+#[derive(Clone, Debug)]
+pub struct Source {
+    name: String,
+    backing: Backing,
+    start: u64,
+    length: u64,
+    depth: u32,
+    budget: Rc<Budget>,
+    siblings: Rc<BTreeSet<String>>,
+    member: String,
+}
+
+#[derive(Clone, Debug)]
+enum Backing {
+    Bytes(Rc<Vec<u8>>),
+    File(Rc<File>),
+}
+
+/// Bytes could not be had.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// The budget is used up.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
+    /// There are no such bytes.
+    #[error("the data ends at byte {0}")]
+    End(u64),
+    /// The operating system refused.
+    #[error("reading failed: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl Source {
+    /// A source over `bytes` with a fresh budget.
+    pub fn from_bytes(name: &str, bytes: Vec<u8>, limits: Limits) -> Self {
+        let length = bytes.len() as u64;
+        Self::root(name, Backing::Bytes(Rc::new(bytes)), length, limits)
+    }
+
+    /// A source over the file at `path` with a fresh budget; it is called `name` in findings.
+    pub fn open(name: &str, path: &Path, limits: Limits) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        Ok(Self::root(name, Backing::File(Rc::new(file)), length, limits))
+    }
+
+    fn root(name: &str, backing: Backing, length: u64, limits: Limits) -> Self {
+        Self {
+            name: name.to_owned(),
+            backing,
+            start: 0,
+            length,
+            depth: 0,
+            budget: Rc::new(Budget::new(limits)),
+            siblings: Rc::default(),
+            member: name.to_owned(),
+        }
+    }
+
+    /// A member of this source that lies in it byte for byte; cut where this source ends.
+    #[must_use]
+    pub fn slice(&self, member: &str, start: u64, length: u64) -> Self {
+        let start = start.min(self.length);
+        let length = length.min(self.length - start);
+        Self { start: self.start + start, length, ..self.child(member, self.backing.clone(), length) }
+    }
+
+    /// A member of this source that had to be decoded.
+    #[must_use]
+    pub fn decoded(&self, member: &str, bytes: Vec<u8>) -> Self {
+        let length = bytes.len() as u64;
+        self.child(member, Backing::Bytes(Rc::new(bytes)), length)
+    }
+
+    fn child(&self, member: &str, backing: Backing, length: u64) -> Self {
+        Self {
+            name: format!("{}!{}", self.name, printable(member)),
+            backing,
+            start: 0,
+            length,
+            depth: self.depth + 1,
+            budget: Rc::clone(&self.budget),
+            siblings: Rc::default(),
+            member: member.to_owned(),
+        }
+    }
+
+    /// The same source, knowing the names of all members of its archive.
+    #[must_use]
+    pub fn among(mut self, siblings: &Rc<BTreeSet<String>>) -> Self {
+        self.siblings = Rc::clone(siblings);
+        self
+    }
+
+    /// The name for people: path, then `!` before each archive member.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The innermost name as the archive (or the caller) spells it.
+    pub fn member(&self) -> &str {
+        &self.member
+    }
+
+    /// Whether the archive that this is a member of has a member of that name.
+    pub fn has_sibling(&self, member: &str) -> bool {
+        self.siblings.contains(member)
+    }
+
+    /// Length in bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// How many archives it lies in.
+    pub fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    /// What everything that comes out of the same root may still cost.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// A place in this source.
+    pub fn at(&self, offset: u64) -> Location {
+        Location { path: self.name.clone(), position: Position::Byte(offset) }
+    }
+
+    /// This source as a whole.
+    pub fn whole(&self) -> Location {
+        Location { path: self.name.clone(), position: Position::Whole }
+    }
+
+    /// Reads what there is at `offset`, at most a full `buffer`; 0 at the end.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, ReadError> {
+        let left = self.length.saturating_sub(offset);
+        let wanted = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let Some(buffer) = buffer.get_mut(..wanted) else { return Ok(0) };
+        if wanted == 0 {
+            return Ok(0);
+        }
+        self.budget.read(wanted as u64)?;
+        let at = self.start.saturating_add(offset);
+        match &self.backing {
+            Backing::Bytes(bytes) => {
+                let from = usize::try_from(at).unwrap_or(usize::MAX);
+                let available = bytes.get(from..).unwrap_or_default();
+                let count = available.len().min(wanted);
+                if let (Some(to), Some(from)) = (buffer.get_mut(..count), available.get(..count)) {
+                    to.copy_from_slice(from);
+                }
+                Ok(count)
+            }
+            Backing::File(file) => {
+                let mut filled = 0;
+                while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+                    match file.read_at(rest, at + filled as u64) {
+                        Ok(0) => break,
+                        Ok(count) => filled += count,
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                Ok(filled)
+            }
+        }
+    }
+
+    /// Reads exactly `length` bytes at `offset`. The caller bounds `length`.
+    pub fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, ReadError> {
+        if self.length.saturating_sub(offset) < length as u64 {
+            return Err(ReadError::End(self.length));
+        }
+        let mut bytes = vec![0; length];
+        let count = self.read_at(&mut bytes, offset)?;
+        if count < length { Err(ReadError::End(offset + count as u64)) } else { Ok(bytes) }
+    }
+
+    /// The first bytes, at most `length` of them; empty when they can't be read.
+    pub fn head(&self, length: usize) -> Vec<u8> {
+        let length = length.min(usize::try_from(self.length).unwrap_or(usize::MAX));
+        self.read(0, length).unwrap_or_default()
+    }
+}

@@ -1,0 +1,105 @@
+//! What a scan says.
+
+use bartizan_core::{Completeness, Finding, Severity};
+
+/// One file that the scan met.
+#[derive(Clone, Debug)]
+pub struct FileEntry {
+    /// Relative path with `/`.
+    pub path: String,
+    /// What its bytes are.
+    pub format: &'static str,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Who looked at it; empty when no inspector knows such content.
+    pub inspectors: Vec<&'static str>,
+    /// How much was seen.
+    pub completeness: Completeness,
+    /// Archive members that were looked at.
+    pub members: usize,
+    /// Archive members that no inspector knows.
+    pub members_not_inspected: usize,
+}
+
+/// What a scan says: files, and findings in them.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    files: Vec<FileEntry>,
+    findings: Vec<Finding>,
+    as_of: Option<String>,
+}
+
+/// Counts over a report.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Totals {
+    /// Files met.
+    pub files: usize,
+    /// Files that some inspector looked at.
+    pub inspected: usize,
+    /// Files that no inspector knows.
+    pub not_inspected: usize,
+    /// Files that were seen in part or not at all although they may hold a model.
+    pub incomplete: usize,
+    /// Findings, from `info` to `critical`.
+    pub findings: [usize; 5],
+}
+
+impl Report {
+    /// A report, brought into its one order: by path, place and rule.
+    pub fn new(mut files: Vec<FileEntry>, mut findings: Vec<Finding>) -> Self {
+        files.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
+        findings.sort_by(|a, b| {
+            let key = |finding: &Finding| (finding.location.clone(), finding.rule.id, finding.message.clone());
+            key(a).cmp(&key(b))
+        });
+        Self { files, findings, as_of: None }
+    }
+
+    /// The same report, dated.
+    #[must_use]
+    pub fn as_of(mut self, date: Option<String>) -> Self {
+        self.as_of = date;
+        self
+    }
+
+    /// The date, where the caller named one.
+    pub fn date(&self) -> Option<&str> {
+        self.as_of.as_deref()
+    }
+
+    /// The files, by path.
+    pub fn files(&self) -> &[FileEntry] {
+        &self.files
+    }
+
+    /// The findings, by path and place.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// The worst finding.
+    pub fn worst(&self) -> Option<Severity> {
+        self.findings.iter().map(|finding| finding.severity).max()
+    }
+
+    /// Whether everything that may hold a model was looked at.
+    pub fn is_complete(&self) -> bool {
+        self.files.iter().all(|file| file.completeness.is_complete())
+    }
+
+    /// Counts.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals { files: self.files.len(), ..Totals::default() };
+        for file in &self.files {
+            totals.inspected += usize::from(!file.inspectors.is_empty());
+            totals.not_inspected += usize::from(file.inspectors.is_empty());
+            totals.incomplete += usize::from(!file.completeness.is_complete());
+        }
+        for finding in &self.findings {
+            if let Some(count) = totals.findings.get_mut(finding.severity as usize) {
+                *count += 1;
+            }
+        }
+        totals
+    }
+}

@@ -1,0 +1,130 @@
+//! Pickles, and the PyTorch files that are made of them.
+//!
+//! A pickle is a program, and whoever loads it runs it. The program is run here on abstract values:
+//! which objects it imports, which it calls and with what follows from the bytes alone. Every name
+//! that is not on the list of harmless ones is a finding, with the opcodes that prove it.
+
+mod evidence;
+mod lexer;
+mod machine;
+mod policy;
+mod rules;
+mod value;
+
+use bartizan_core::{Completeness, Finding};
+use bartizan_inspect::{Findings, Format, Inspect, Limits, Source};
+
+use evidence::Evidence;
+use machine::{Ending, run};
+use value::{Plain, Value};
+
+pub use rules::{
+    CHANGED_IMPORT, COMPUTED_CALL, COMPUTED_IMPORT, DANGEROUS_CALLABLE, EXTENSION_CODE, FORBIDDEN_ARGUMENT,
+    HIDDEN_PICKLE, LYING_FRAME, NESTED_PICKLE, RULES, SPECIAL_ATTRIBUTE, TRAILING_BYTES, UNKNOWN_CALLABLE,
+};
+
+/// Pickles in one file after another that are followed.
+const STREAMS: usize = 1000;
+/// Bytes after the last pickle that are searched for another one.
+const SEARCHED: usize = 1 << 20;
+
+/// Looks into pickles of every protocol.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pickle;
+
+impl Inspect for Pickle {
+    fn name(&self) -> &'static str {
+        "pickle"
+    }
+
+    fn claims(&self, source: &Source, format: Format) -> bool {
+        if crate::torch::is_storage(source) || format == Format::Empty {
+            return false;
+        }
+        format == Format::Pickle || is_pickle(source, 0)
+    }
+
+    fn inspect(&self, source: &Source, findings: &mut Findings) -> Completeness {
+        let mut evidence = Evidence::default();
+        let mut completeness = Completeness::Complete;
+        let mut offset = 0;
+        let mut legacy_torch = false;
+        for stream in 0.. {
+            let ending = run(source, offset, &mut evidence);
+            nested(source, &ending, findings);
+            offset = ending.end;
+            legacy_torch |= stream == 0 && ending.result == Some(Value::Plain(Plain::TorchMagic));
+            if let Some(problem) = &ending.problem {
+                completeness =
+                    completeness.and(Completeness::Partial(format!("the pickle can't be followed: {problem}")));
+            }
+            // `torch.save` before 1.6: magic number, version, system, object, storage keys, then raw storage.
+            let storage_follows = legacy_torch && stream == 4;
+            if ending.result.is_none() || offset >= source.length() || storage_follows {
+                break;
+            }
+            if stream >= STREAMS {
+                completeness = completeness.and(Completeness::Partial("too many pickles in one file".to_owned()));
+                break;
+            }
+            if !is_pickle(source, offset) && !legacy_torch {
+                trailing(source, offset, findings);
+                break;
+            }
+        }
+        for finding in evidence.findings(source) {
+            findings.push(finding);
+        }
+        completeness
+    }
+}
+
+/// Whether the bytes at `offset` act like a pickle: they reach STOP, or import and call before they
+/// break. Text rarely does, and never with names that could be imported.
+fn is_pickle(source: &Source, offset: u64) -> bool {
+    let mut evidence = Evidence::default();
+    let ending = run(source, offset, &mut evidence);
+    let acts = evidence.calls > 0 || evidence.is_dangerous();
+    let stops = ending.result.is_some() && ending.operations > 1;
+    let whole = stops && (ending.end >= source.length() || source.read(offset, 1).is_ok_and(|byte| byte == [0x80]));
+    evidence.is_plausible() && (acts || whole)
+}
+
+fn nested(source: &Source, ending: &Ending, findings: &mut Findings) {
+    for (offset, length) in &ending.nested {
+        let child = source.slice(&format!("bytes@{offset}"), *offset, *length);
+        let message = format!("{length} bytes at {offset} are a pickle of their own");
+        findings.push(Finding::new(&NESTED_PICKLE, source.at(*offset), &message));
+        findings.child(child);
+    }
+}
+
+/// Bytes that no pickle accounts for: say so, and look for another pickle in them.
+fn trailing(source: &Source, offset: u64, findings: &mut Findings) {
+    let left = usize::try_from(source.length() - offset).unwrap_or(usize::MAX);
+    let bytes = source.read(offset, left.min(SEARCHED)).unwrap_or_default();
+    if bytes.iter().all(|byte| *byte == 0) && left <= SEARCHED {
+        return;
+    }
+    let message = format!("{left} bytes follow the end of the pickle");
+    findings.push(Finding::new(&TRAILING_BYTES, source.at(offset), &message).with_identity("trailing bytes"));
+    for (place, pair) in bytes.windows(2).enumerate() {
+        if !matches!(pair, [0x80, 2..=5]) {
+            continue;
+        }
+        let mut evidence = Evidence::default();
+        let start = offset + place as u64;
+        run(source, start, &mut evidence);
+        if evidence.is_plausible() && evidence.is_hostile() {
+            findings.push(Finding::new(&HIDDEN_PICKLE, source.at(start), "a pickle that calls something starts here"));
+            evidence.findings(source).into_iter().for_each(|finding| findings.push(finding));
+            return;
+        }
+    }
+}
+
+/// Runs arbitrary bytes as a pickle; must neither panic nor run away.
+pub fn fuzz_one(bytes: &[u8]) {
+    let source = Source::from_bytes("fuzz.pkl", bytes.to_vec(), Limits { operations: 1 << 20, ..Limits::default() });
+    let _ = Pickle.inspect(&source, &mut Findings::new());
+}

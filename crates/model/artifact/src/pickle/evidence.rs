@@ -1,0 +1,166 @@
+//! What a program imported and did, kept as proof.
+
+use std::collections::HashMap;
+
+use bartizan_core::{Finding, Rule};
+use bartizan_inspect::Source;
+use serde_json::json;
+
+use super::lexer::{Operation, name};
+use super::policy::{Verdict, judge};
+use super::rules::{DANGEROUS_CALLABLE, UNKNOWN_CALLABLE};
+
+/// Most imports that are kept apart; real models have dozens.
+const MOST: usize = 10_000;
+/// Most other observations that are kept.
+const NOTES: usize = 100;
+
+/// One imported object: where it is named first, and where it is called first.
+#[derive(Clone, Debug)]
+pub(super) struct Import {
+    pub(super) module: String,
+    pub(super) name: String,
+    pub(super) verdict: Verdict,
+    offset: u64,
+    code: u8,
+    times: u64,
+    call: Option<(u64, u8, String)>,
+}
+
+/// Something else that was seen.
+#[derive(Clone, Debug)]
+struct Note {
+    rule: &'static Rule,
+    offset: u64,
+    code: u8,
+    message: String,
+}
+
+/// Everything seen in the pickles of one source.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Evidence {
+    imports: Vec<Import>,
+    known: HashMap<String, u32>,
+    notes: Vec<Note>,
+    /// Calls of any kind.
+    pub(super) calls: u64,
+}
+
+impl Evidence {
+    /// Takes note of an import; `None` when there are too many to follow.
+    pub(super) fn import(&mut self, module: &str, attribute: &str, operation: Operation) -> Option<u32> {
+        let key = format!("{module}\n{attribute}");
+        if let Some(index) = self.known.get(&key) {
+            if let Some(import) = self.imports.get_mut(*index as usize) {
+                import.times += 1;
+            }
+            return Some(*index);
+        }
+        if self.imports.len() >= MOST {
+            return None;
+        }
+        let index = u32::try_from(self.imports.len()).ok()?;
+        self.imports.push(Import {
+            module: module.to_owned(),
+            name: attribute.to_owned(),
+            verdict: judge(module, attribute),
+            offset: operation.start,
+            code: operation.code,
+            times: 1,
+            call: None,
+        });
+        self.known.insert(key, index);
+        Some(index)
+    }
+
+    pub(super) fn get(&self, index: u32) -> Option<&Import> {
+        self.imports.get(index as usize)
+    }
+
+    /// `module.name` of an import, cut and escaped.
+    pub(super) fn dotted(&self, index: u32) -> String {
+        self.get(index).map_or_else(String::new, Import::dotted)
+    }
+
+    /// Whether the next call of that import should be described.
+    pub(super) fn wants_call(&self, index: u32) -> bool {
+        self.get(index).is_some_and(|import| import.call.is_none() && !matches!(import.verdict, Verdict::Allowed(_)))
+    }
+
+    pub(super) fn called(&mut self, index: u32, operation: Operation, arguments: String) {
+        if let Some(import) = self.imports.get_mut(index as usize) {
+            import.call.get_or_insert((operation.start, operation.code, arguments));
+        }
+    }
+
+    pub(super) fn note(&mut self, rule: &'static Rule, operation: Operation, message: String) {
+        let known = self.notes.iter().any(|note| note.rule.id == rule.id && note.message == message);
+        if self.notes.len() < NOTES && !known {
+            self.notes.push(Note { rule, offset: operation.start, code: operation.code, message });
+        }
+    }
+
+    /// Whether anything that is named is not allowed, or anything else was noted.
+    pub(super) fn is_hostile(&self) -> bool {
+        !self.notes.is_empty() || self.imports.iter().any(|import| !matches!(import.verdict, Verdict::Allowed(_)))
+    }
+
+    /// Whether something is named whose effect is known to be bad.
+    pub(super) fn is_dangerous(&self) -> bool {
+        self.imports.iter().any(|import| matches!(import.verdict, Verdict::Dangerous(_)))
+    }
+
+    /// Whether every import could be one: a module path and an attribute path of identifiers.
+    pub(super) fn is_plausible(&self) -> bool {
+        let identifiers = |path: &str| {
+            path.split('.').all(|part| {
+                part.starts_with(|c: char| c == '_' || c.is_alphabetic())
+                    && part.chars().all(|c| c == '_' || c.is_alphanumeric())
+            })
+        };
+        self.imports.iter().all(|import| identifiers(&import.module) && identifiers(&import.name))
+    }
+
+    /// The findings, each with the trace that proves it.
+    pub(super) fn findings(&self, source: &Source) -> Vec<Finding> {
+        let imports = self.imports.iter().filter_map(|import| import.finding(source));
+        let notes = self.notes.iter().map(|note| {
+            Finding::new(note.rule, source.at(note.offset), &note.message)
+                .with_evidence("trace", json!([step(note.offset, note.code, &note.message)]))
+        });
+        imports.chain(notes).collect()
+    }
+}
+
+impl Import {
+    fn dotted(&self) -> String {
+        let all = format!("{}.{}", self.module, self.name);
+        let cut: String = all.chars().take(120).collect();
+        bartizan_core::printable(&cut)
+    }
+
+    fn finding(&self, source: &Source) -> Option<Finding> {
+        let dotted = self.dotted();
+        let (rule, meaning) = match self.verdict {
+            Verdict::Allowed(_) => return None,
+            Verdict::Dangerous(reason) => (&DANGEROUS_CALLABLE, reason),
+            Verdict::Unknown => (&UNKNOWN_CALLABLE, "not known to be harmless"),
+        };
+        let verb = if self.call.is_some() { "calls" } else { "imports" };
+        let mut trace = vec![step(self.offset, self.code, &dotted)];
+        if let Some((offset, code, arguments)) = &self.call {
+            trace.push(step(*offset, *code, &format!("{dotted}{arguments}")));
+        }
+        let finding = Finding::new(rule, source.at(self.offset), &format!("{verb} `{dotted}`: {meaning}"))
+            .with_identity(&format!("{}\n{}", self.module, self.name))
+            .with_evidence("callable", json!(dotted))
+            .with_evidence("times", json!(self.times))
+            .with_evidence("trace", json!(trace));
+        Some(finding)
+    }
+}
+
+fn step(offset: u64, code: u8, value: &str) -> serde_json::Value {
+    let value: String = value.chars().take(200).collect();
+    json!({ "offset": offset, "opcode": name(code), "value": value })
+}

@@ -1,0 +1,564 @@
+//! The pickle machine, run on abstract values.
+//!
+//! It follows CPython's `Modules/_pickle.c` opcode by opcode: stack, marks, memo, frames. Where
+//! CPython would import or call, it takes note of what and goes on with "whatever that returned".
+//! Where CPython would raise, it stops and says where: what ran before has been noted.
+
+use std::collections::BTreeMap;
+
+use bartizan_inspect::{Source, Window};
+
+use super::evidence::Evidence;
+use super::lexer::{Argument, LexError, Lexer, Operation, name};
+use super::policy::{Use, Verdict};
+use super::rules::{
+    CHANGED_IMPORT, COMPUTED_CALL, COMPUTED_IMPORT, EXTENSION_CODE, FORBIDDEN_ARGUMENT, LYING_FRAME, SPECIAL_ATTRIBUTE,
+};
+use super::value::{Plain, Store, Value};
+
+/// Deepest stack that is followed; picklers write batches of a thousand.
+const STACK: usize = 1 << 19;
+/// Most memo entries that are followed.
+const MEMO: usize = 1 << 22;
+/// Memo entries far beyond the dense part.
+const SPARSE: usize = 1 << 16;
+/// Opcodes between two looks at the budget.
+const BATCH: u64 = 4096;
+/// Characters of rendered arguments in a proof.
+const SHOWN: usize = 120;
+
+/// How running one pickle ended.
+#[derive(Debug)]
+pub(super) struct Ending {
+    /// The offset after the last opcode that ran.
+    pub(super) end: u64,
+    /// What STOP returned; `None` when the program does not reach it.
+    pub(super) result: Option<Value>,
+    /// Why it did not reach STOP, or what could not be followed on the way.
+    pub(super) problem: Option<String>,
+    /// Opcodes that ran.
+    pub(super) operations: u64,
+    /// Byte strings in the file that look like pickles, and arguments that are loaded as files.
+    pub(super) nested: Vec<(u64, u64)>,
+}
+
+struct Fault(String);
+
+impl From<LexError> for Fault {
+    fn from(error: LexError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Runs the pickle at `offset` of `source`.
+pub(super) fn run(source: &Source, offset: u64, evidence: &mut Evidence) -> Ending {
+    let mut machine = Machine {
+        source,
+        evidence,
+        lexer: Lexer::new(Window::new(source, offset)),
+        store: Store::default(),
+        stack: Vec::new(),
+        marks: Vec::new(),
+        memo: Vec::new(),
+        sparse: BTreeMap::new(),
+        memoized: 0,
+        frame_end: None,
+        operations: 0,
+        nested: Vec::new(),
+        unfollowed: None,
+    };
+    let mut last = offset;
+    let outcome = loop {
+        let operation = match machine.lexer.next() {
+            Ok(operation) => operation,
+            Err(error) => break Err(Fault(format!("byte {}: {error}", machine.lexer.position()))),
+        };
+        machine.operations += 1;
+        if machine.operations % BATCH == 0
+            && let Err(exhausted) = source.budget().operate(BATCH)
+        {
+            break Err(Fault(format!("byte {}: {exhausted}", operation.start)));
+        }
+        machine.frame(operation);
+        last = operation.end;
+        if operation.code == b'.' {
+            break machine.pop(operation);
+        }
+        if let Err(Fault(reason)) = machine.step(operation) {
+            break Err(Fault(format!("byte {}: {reason}", operation.start)));
+        }
+    };
+    let overflowed = machine.store.overflowed.then(|| "too many tuples to follow".to_owned());
+    let (result, problem) = match outcome {
+        Ok(value) => (Some(value), machine.unfollowed.or(overflowed)),
+        Err(Fault(reason)) => (None, Some(reason)),
+    };
+    Ending { end: last, result, problem, operations: machine.operations, nested: machine.nested }
+}
+
+struct Machine<'a> {
+    source: &'a Source,
+    evidence: &'a mut Evidence,
+    lexer: Lexer<'a>,
+    store: Store,
+    stack: Vec<Value>,
+    marks: Vec<usize>,
+    memo: Vec<Option<Value>>,
+    sparse: BTreeMap<u64, Value>,
+    memoized: u64,
+    frame_end: Option<u64>,
+    operations: u64,
+    nested: Vec<(u64, u64)>,
+    unfollowed: Option<String>,
+}
+
+impl Machine<'_> {
+    fn step(&mut self, operation: Operation) -> Result<(), Fault> {
+        match operation.code {
+            b'N' => self.plain(Plain::None),
+            0x88 => self.plain(Plain::True),
+            0x89 => self.plain(Plain::False),
+            b'F' | b'G' | b'L' => self.plain(Plain::Number),
+            0x8a | 0x8b => {
+                let magic = self.lexer.text() == TORCH_MAGIC;
+                self.plain(if magic { Plain::TorchMagic } else { Plain::Number })
+            }
+            b'I' | b'J' | b'K' | b'M' => match operation.argument {
+                Argument::Integer(value) => {
+                    let value = i32::try_from(value).map_or(Value::Plain(Plain::Number), Value::Integer);
+                    self.push(value)
+                }
+                _ => self.plain(Plain::Number),
+            },
+            b'S' | b'T' | b'U' | b'V' | b'X' | 0x8c | 0x8d => {
+                let value = match operation.argument {
+                    Argument::Text { whole: true } => self.store.text(self.lexer.text()),
+                    _ => Value::Plain(Plain::LongText),
+                };
+                self.push(value)
+            }
+            b'B' | b'C' | 0x8e | 0x96 => {
+                let Argument::Bytes { offset, length } = operation.argument else { return Ok(()) };
+                self.look_for_pickle(offset, length);
+                let value = self.store.bytes(offset, length);
+                self.push(value)
+            }
+            0x97 => self.plain(Plain::Buffer),
+            0x98 | 0x80 | 0x95 => Ok(()),
+            b']' => self.plain(Plain::List),
+            b'}' => self.plain(Plain::Dict),
+            0x8f => self.plain(Plain::Set),
+            b')' => {
+                let value = self.store.tuple(&[]);
+                self.push(value)
+            }
+            0x85..=0x87 => self.tuple_of(usize::from(operation.code - 0x84), operation),
+            b't' => {
+                let from = self.mark(operation)?;
+                self.tuple_from(from, operation)
+            }
+            b'l' => self.gather(Plain::List, operation),
+            b'd' => {
+                let from = self.mark(operation)?;
+                self.keys(from, operation);
+                self.stack.truncate(from);
+                self.plain(Plain::Dict)
+            }
+            0x91 => self.gather(Plain::FrozenSet, operation),
+            b'(' => {
+                if self.marks.len() >= STACK {
+                    return Err(Fault("too many marks to follow".to_owned()));
+                }
+                self.marks.push(self.stack.len());
+                Ok(())
+            }
+            b'0' => {
+                if self.marks.last() == Some(&self.stack.len()) {
+                    self.marks.pop();
+                    return Ok(());
+                }
+                self.pop(operation).map(|_| ())
+            }
+            b'1' => {
+                let from = self.mark(operation)?;
+                self.stack.truncate(from);
+                Ok(())
+            }
+            b'2' => {
+                let value = self.top(operation)?;
+                self.push(value)
+            }
+            b'a' => {
+                let value = self.pop(operation)?;
+                self.kept_as_data(value, operation);
+                self.changes_top(operation)
+            }
+            b'e' | 0x90 => {
+                let from = self.mark(operation)?;
+                self.all_kept_as_data(from, operation);
+                self.stack.truncate(from);
+                self.changes_top(operation)
+            }
+            b's' => {
+                let from = self.stack.len().saturating_sub(2);
+                self.keys(from, operation);
+                self.pop(operation)?;
+                self.pop(operation)?;
+                self.changes_top(operation)
+            }
+            b'u' => {
+                let from = self.mark(operation)?;
+                self.keys(from, operation);
+                self.stack.truncate(from);
+                self.changes_top(operation)
+            }
+            b'g' | b'h' | b'j' => {
+                let Argument::Integer(index) = operation.argument else { return Ok(()) };
+                let value = self.recall(index).ok_or_else(|| Fault(format!("memo {index} is empty")))?;
+                self.push(value)
+            }
+            b'p' | b'q' | b'r' => {
+                let Argument::Integer(index) = operation.argument else { return Ok(()) };
+                let value = self.top(operation)?;
+                self.remember(index, value)
+            }
+            0x94 => {
+                let value = self.top(operation)?;
+                let index = i64::try_from(self.memoized).unwrap_or(i64::MAX);
+                self.remember(index, value)
+            }
+            b'c' => {
+                let value = self.named_import(operation);
+                self.push(value)
+            }
+            0x93 => self.stack_global(operation),
+            0x82..=0x84 => {
+                let Argument::Integer(code) = operation.argument else { return Ok(()) };
+                self.evidence.note(&EXTENSION_CODE, operation, format!("names an object by extension code {code}"));
+                self.push(Value::Unknown)
+            }
+            b'P' => self.push(Value::Persistent),
+            b'Q' => {
+                self.pop(operation)?;
+                self.push(Value::Persistent)
+            }
+            b'R' | 0x81 => {
+                let arguments = self.pop(operation)?;
+                let callee = self.pop(operation)?;
+                self.call(callee, arguments, operation)
+            }
+            0x92 => {
+                self.pop(operation)?;
+                let arguments = self.pop(operation)?;
+                let callee = self.pop(operation)?;
+                self.call(callee, arguments, operation)
+            }
+            b'i' => {
+                let from = self.mark(operation)?;
+                self.tuple_from(from, operation)?;
+                let arguments = self.pop(operation)?;
+                let callee = self.named_import(operation);
+                self.call(callee, arguments, operation)
+            }
+            b'o' => {
+                let from = self.mark(operation)?;
+                if from >= self.stack.len() {
+                    return Err(self.underflow(operation));
+                }
+                self.tuple_from(from + 1, operation)?;
+                let arguments = self.pop(operation)?;
+                let callee = self.pop(operation)?;
+                self.call(callee, arguments, operation)
+            }
+            b'b' => {
+                self.pop(operation)?;
+                self.changes_top(operation)?;
+                self.array_data_follows(operation)
+            }
+            code => Err(Fault(LexError::NoOpcode(code).to_string())),
+        }
+    }
+
+    /// PEP 3154: opcodes with their arguments lie within one frame, and frames do not overlap.
+    fn frame(&mut self, operation: Operation) {
+        if let Some(end) = self.frame_end.filter(|end| operation.start < *end) {
+            if operation.end > end {
+                let message = format!("{} crosses the end of its frame at byte {end}", name(operation.code));
+                self.evidence.note(&LYING_FRAME, operation, message);
+            } else if operation.code == 0x95 {
+                let message = format!("a frame starts inside the frame that ends at byte {end}");
+                self.evidence.note(&LYING_FRAME, operation, message);
+            } else if operation.code == b'.' && operation.end != end {
+                let message = format!("the pickle stops inside the frame that ends at byte {end}");
+                self.evidence.note(&LYING_FRAME, operation, message);
+            }
+        }
+        if let (0x95, Argument::Integer(length)) = (operation.code, operation.argument) {
+            let end = operation.end.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+            if end > self.source.length() {
+                self.unfollowed.get_or_insert(format!("byte {}: the frame ends beyond the data", operation.start));
+            }
+            self.frame_end = Some(end);
+        }
+    }
+
+    fn fence(&self) -> usize {
+        self.marks.last().copied().unwrap_or(0)
+    }
+
+    fn underflow(&self, operation: Operation) -> Fault {
+        Fault(format!("{} finds nothing on the stack", name(operation.code)))
+    }
+
+    fn push(&mut self, value: Value) -> Result<(), Fault> {
+        if self.stack.len() >= STACK {
+            return Err(Fault("the stack is too deep to follow".to_owned()));
+        }
+        self.stack.push(value);
+        Ok(())
+    }
+
+    fn plain(&mut self, plain: Plain) -> Result<(), Fault> {
+        self.push(Value::Plain(plain))
+    }
+
+    fn pop(&mut self, operation: Operation) -> Result<Value, Fault> {
+        if self.stack.len() <= self.fence() {
+            return Err(self.underflow(operation));
+        }
+        self.stack.pop().ok_or_else(|| self.underflow(operation))
+    }
+
+    fn top(&self, operation: Operation) -> Result<Value, Fault> {
+        if self.stack.len() <= self.fence() {
+            return Err(self.underflow(operation));
+        }
+        self.stack.last().copied().ok_or_else(|| self.underflow(operation))
+    }
+
+    fn mark(&mut self, operation: Operation) -> Result<usize, Fault> {
+        self.marks.pop().ok_or_else(|| Fault(format!("{} finds no mark", name(operation.code))))
+    }
+
+    fn gather(&mut self, plain: Plain, operation: Operation) -> Result<(), Fault> {
+        let from = self.mark(operation)?;
+        self.all_kept_as_data(from, operation);
+        self.stack.truncate(from);
+        self.plain(plain)
+    }
+
+    fn tuple_of(&mut self, count: usize, operation: Operation) -> Result<(), Fault> {
+        let from = self.stack.len().checked_sub(count).filter(|from| *from >= self.fence());
+        let from = from.ok_or_else(|| self.underflow(operation))?;
+        self.tuple_from(from, operation)
+    }
+
+    fn tuple_from(&mut self, from: usize, operation: Operation) -> Result<(), Fault> {
+        self.all_kept_as_data(from, operation);
+        let value = self.store.tuple(self.stack.get(from..).unwrap_or_default());
+        self.stack.truncate(from);
+        self.push(value)
+    }
+
+    fn recall(&self, index: i64) -> Option<Value> {
+        let index = u64::try_from(index).ok()?;
+        let dense = usize::try_from(index).ok().and_then(|index| self.memo.get(index).copied().flatten());
+        dense.or_else(|| self.sparse.get(&index).copied())
+    }
+
+    fn remember(&mut self, index: i64, value: Value) -> Result<(), Fault> {
+        let index = u64::try_from(index).map_err(|_| Fault("a memo index is negative".to_owned()))?;
+        if self.recall(i64::try_from(index).unwrap_or(i64::MAX)).is_none() {
+            self.memoized += 1;
+        }
+        let dense = usize::try_from(index).ok().filter(|index| *index < MEMO && *index <= 2 * self.memo.len() + 1024);
+        match dense {
+            Some(index) => {
+                if index >= self.memo.len() {
+                    self.memo.resize(index + 1, None);
+                }
+                if let Some(entry) = self.memo.get_mut(index) {
+                    *entry = Some(value);
+                }
+                self.sparse.remove(&(index as u64));
+            }
+            None if self.sparse.len() < SPARSE => drop(self.sparse.insert(index, value)),
+            None => return Err(Fault("the memo is too large to follow".to_owned())),
+        }
+        Ok(())
+    }
+
+    fn named_import(&mut self, operation: Operation) -> Value {
+        let names = String::from_utf8_lossy(self.lexer.text());
+        let (module, attribute) = names.split_once('\n').unwrap_or((&names, ""));
+        match self.evidence.import(module, attribute, operation) {
+            Some(index) => Value::Import(index),
+            None => Value::Unknown,
+        }
+    }
+
+    fn stack_global(&mut self, operation: Operation) -> Result<(), Fault> {
+        let attribute = self.pop(operation)?;
+        let module = self.pop(operation)?;
+        let value = match (self.store.as_text(module), self.store.as_text(attribute)) {
+            (Some(module), Some(attribute)) => {
+                self.evidence.import(module, attribute, operation).map_or(Value::Unknown, Value::Import)
+            }
+            _ => {
+                let names = [self.render(module), self.render(attribute)].join(" . ");
+                self.evidence.note(&COMPUTED_IMPORT, operation, format!("imports an object whose name is {names}"));
+                Value::Unknown
+            }
+        };
+        self.push(value)
+    }
+
+    fn render(&self, value: Value) -> String {
+        self.store.render(value, SHOWN, &|index| self.evidence.dotted(index))
+    }
+
+    fn call(&mut self, callee: Value, arguments: Value, operation: Operation) -> Result<(), Fault> {
+        self.evidence.calls += 1;
+        let Value::Import(index) = callee else {
+            let message = format!("calls {}{}", self.render(callee), self.render(arguments));
+            self.evidence.note(&COMPUTED_CALL, operation, message);
+            return self.push(Value::Unknown);
+        };
+        if self.evidence.wants_call(index) {
+            let rendered = self.render(arguments);
+            self.evidence.called(index, operation, rendered);
+        }
+        if let Some(Verdict::Allowed(usage)) = self.evidence.get(index).map(|import| import.verdict) {
+            self.check_use(usage, index, arguments, operation);
+        }
+        self.push(Value::Result(index))
+    }
+
+    /// The argument rule of an allowed name.
+    fn check_use(&mut self, usage: Use, index: u32, arguments: Value, operation: Operation) {
+        const CODECS: &[&str] = &["latin1", "latin-1", "iso-8859-1", "ascii", "utf-8", "utf8"];
+        let entries = self.store.as_tuple(arguments);
+        let keeps_rule = match usage {
+            Use::Call => true,
+            Use::Name => false,
+            Use::Encode => match entries {
+                Some([_]) => true,
+                Some([_, codec]) => self.store.as_text(*codec).is_some_and(|codec| CODECS.contains(&codec)),
+                _ => false,
+            },
+            Use::Nested => match entries {
+                Some([bytes]) => match self.store.as_bytes(*bytes) {
+                    Some(range) => {
+                        self.add_nested(range);
+                        true
+                    }
+                    None => false,
+                },
+                _ => false,
+            },
+        };
+        if !keeps_rule {
+            let message = format!("calls {}{}", self.evidence.dotted(index), self.render(arguments));
+            self.evidence.note(&FORBIDDEN_ARGUMENT, operation, message);
+        }
+    }
+
+    /// A restricted function must be called in place: put into data, others could call it freely.
+    fn kept_as_data(&mut self, value: Value, operation: Operation) {
+        let Value::Import(index) = value else { return };
+        let restricted = self
+            .evidence
+            .get(index)
+            .is_some_and(|import| matches!(import.verdict, Verdict::Allowed(Use::Encode | Use::Nested)));
+        if restricted {
+            let message = format!("hands {} on as data", self.evidence.dotted(index));
+            self.evidence.note(&FORBIDDEN_ARGUMENT, operation, message);
+        }
+    }
+
+    fn all_kept_as_data(&mut self, from: usize, operation: Operation) {
+        for place in from..self.stack.len() {
+            if let Some(value @ Value::Import(_)) = self.stack.get(place).copied() {
+                self.kept_as_data(value, operation);
+            }
+        }
+    }
+
+    /// Looks at the keys of `key value key value …` from `from` on.
+    fn keys(&mut self, from: usize, operation: Operation) {
+        const SPECIAL: &[&str] = &[
+            "__class__",
+            "__setstate__",
+            "__reduce__",
+            "__reduce_ex__",
+            "__getattr__",
+            "__getattribute__",
+            "__call__",
+            "__del__",
+            "__globals__",
+            "__code__",
+            "__builtins__",
+            "__import__",
+            "__setattr__",
+            "__getstate__",
+        ];
+        self.all_kept_as_data(from, operation);
+        for place in (from..self.stack.len()).step_by(2) {
+            let Some(key @ Value::Text(_)) = self.stack.get(place).copied() else { continue };
+            let Some(text) = self.store.as_text(key).filter(|text| SPECIAL.contains(text)) else { continue };
+            let message = format!("sets the attribute `{text}`");
+            self.evidence.note(&SPECIAL_ATTRIBUTE, operation, message);
+        }
+    }
+
+    /// BUILD, SETITEM and APPEND run methods of the object on top.
+    fn changes_top(&mut self, operation: Operation) -> Result<(), Fault> {
+        match self.top(operation)? {
+            Value::Import(index) => {
+                let message = format!("{} changes `{}`", name(operation.code), self.evidence.dotted(index));
+                self.evidence.note(&CHANGED_IMPORT, operation, message);
+            }
+            Value::Unknown => {
+                let message = format!("{} on an object that can't be followed", name(operation.code));
+                self.evidence.note(&COMPUTED_CALL, operation, message);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// joblib writes an array's bytes right after the BUILD of its placeholder: no opcodes there.
+    fn array_data_follows(&mut self, operation: Operation) -> Result<(), Fault> {
+        let Value::Result(index) = self.top(operation)? else { return Ok(()) };
+        match self.evidence.get(index) {
+            Some(import) if import.module == "joblib.numpy_pickle" => {
+                Err(Fault("array data of joblib follows, which is not followed".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn look_for_pickle(&mut self, offset: u64, length: u64) {
+        if !(8..=16 << 20).contains(&length) || self.nested.len() >= 64 {
+            return;
+        }
+        let ends = self.source.read(offset, 2).ok().zip(self.source.read(offset + length - 1, 1).ok());
+        if let Some((start, end)) = ends
+            && matches!(start.as_slice(), [0x80, 2..=5])
+            && end == b"."
+        {
+            self.nested.push((offset, length));
+        }
+    }
+
+    fn add_nested(&mut self, range: (u64, u64)) {
+        if self.nested.len() < 64 && !self.nested.contains(&range) {
+            self.nested.push(range);
+        } else if self.nested.len() >= 64 {
+            self.unfollowed.get_or_insert("too many nested files to follow".to_owned());
+        }
+    }
+}
+
+/// 0x1950a86a20f9469cfc6c, little-endian (`torch/serialization.py`).
+const TORCH_MAGIC: &[u8] = &[0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];

@@ -1,0 +1,144 @@
+//! What a pickle may name, read from two data files beside this one.
+//!
+//! `allowed.txt` is an allowlist of exact (module, name) pairs; whatever it doesn't list is at
+//! least unknown. `dangerous.txt` only makes the verdict on unlisted names sharper.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// How an allowed name may be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Use {
+    /// Called with any arguments, and its instances given state.
+    Call,
+    /// Named but not called, such as a dtype.
+    Name,
+    /// Called as `_codecs.encode(text, codec)` with a codec that every Python has built in.
+    Encode,
+    /// Called with literal bytes that hold a model file of their own, which are then inspected.
+    Nested,
+}
+
+/// What naming an object means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    Allowed(Use),
+    Dangerous(&'static str),
+    Unknown,
+}
+
+struct Policy {
+    allowed: HashMap<(&'static str, &'static str), Use>,
+    dangerous: HashMap<(&'static str, &'static str), &'static str>,
+    /// Modules of which everything is dangerous, submodules included.
+    modules: HashMap<&'static str, &'static str>,
+}
+
+static POLICY: LazyLock<Policy> = LazyLock::new(Policy::embedded);
+
+const ALLOWED: &str = include_str!("allowed.txt");
+const DANGEROUS: &str = include_str!("dangerous.txt");
+
+/// Names that no attribute path may pass: whoever reaches one can reach everything.
+const STEPPING_STONES: &[&str] = &[
+    "os",
+    "sys",
+    "posix",
+    "subprocess",
+    "system",
+    "popen",
+    "eval",
+    "exec",
+    "builtins",
+    "modules",
+    "__builtins__",
+    "__globals__",
+    "__import__",
+    "__subclasses__",
+    "__getattribute__",
+    "__code__",
+    "__class__",
+    "__init__",
+    "__reduce__",
+];
+
+/// Judges an import by its exact module and name.
+pub(super) fn judge(module: &str, name: &str) -> Verdict {
+    if let Some(usage) = POLICY.allowed.get(&(module, name)) {
+        return Verdict::Allowed(*usage);
+    }
+    if let Some(reason) = POLICY.dangerous.get(&(module, name)) {
+        return Verdict::Dangerous(reason);
+    }
+    let mut prefix = module;
+    loop {
+        if let Some(reason) = POLICY.modules.get(prefix) {
+            return Verdict::Dangerous(reason);
+        }
+        match prefix.rsplit_once('.') {
+            Some((parent, _)) => prefix = parent,
+            None => break,
+        }
+    }
+    if name.contains('.') && name.split('.').any(|part| STEPPING_STONES.contains(&part)) {
+        return Verdict::Dangerous("walks through attributes to something that runs code");
+    }
+    Verdict::Unknown
+}
+
+impl Policy {
+    fn embedded() -> Self {
+        let (mut allowed, mut dangerous, mut modules) = (HashMap::new(), HashMap::new(), HashMap::new());
+        for line in entries(ALLOWED) {
+            let mut words = line.split_whitespace();
+            let (Some(module), Some(name)) = (words.next(), words.next()) else { continue };
+            let usage = match words.next() {
+                Some("name") => Use::Name,
+                Some("encode") => Use::Encode,
+                Some("nested") => Use::Nested,
+                _ => Use::Call,
+            };
+            allowed.insert((module, name), usage);
+        }
+        let mut reason = "runs code";
+        for line in DANGEROUS.lines().map(str::trim) {
+            if let Some(heading) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+                reason = heading;
+            } else if let (false, Some((module, name))) = (line.starts_with('#'), line.split_once(' ')) {
+                if name.trim() == "*" {
+                    modules.insert(module, reason);
+                } else {
+                    dangerous.insert((module, name.trim()), reason);
+                }
+            }
+        }
+        Self { allowed, dangerous, modules }
+    }
+}
+
+/// Lines that are neither empty, comment nor heading.
+fn entries(text: &'static str) -> impl Iterator<Item = &'static str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '[']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_is_both_allowed_and_dangerous() {
+        for (module, name) in POLICY.allowed.keys() {
+            assert!(!POLICY.dangerous.contains_key(&(*module, *name)), "{module}.{name}");
+            assert!(!POLICY.modules.contains_key(module), "{module}");
+        }
+    }
+
+    #[test]
+    fn names_are_matched_exactly() {
+        assert_eq!(judge("collections", "OrderedDict"), Verdict::Allowed(Use::Call));
+        assert_eq!(judge("collections", "OrderedDict.fromkeys"), Verdict::Unknown);
+        assert_eq!(judge("collections ", "OrderedDict"), Verdict::Unknown);
+        assert!(matches!(judge("collections", "_sys.modules"), Verdict::Dangerous(_)));
+        assert!(matches!(judge("asyncio.unix_events", "_UnixSubprocessTransport._start"), Verdict::Dangerous(_)));
+    }
+}

@@ -1,0 +1,33 @@
+//! What is particular to PyTorch's ZIP files: members that hold raw tensors.
+
+use bartizan_core::Completeness;
+use bartizan_inspect::{Findings, Format, Inspect, Source};
+
+/// Whether the member is a tensor's bytes: `PREFIX/data/NUMBER` beside `PREFIX/data.pkl`. PyTorch
+/// never unpickles it, and random bytes would look like anything.
+pub(crate) fn is_storage(source: &Source) -> bool {
+    let Some((folder, number)) = source.member().rsplit_once('/') else { return false };
+    let Some(prefix) = folder.strip_suffix("data") else { return false };
+    !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && (prefix.is_empty() || prefix.ends_with('/'))
+        && source.has_sibling(&format!("{prefix}data.pkl"))
+}
+
+/// Knows the raw tensors of a PyTorch file, about which there is nothing to find.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TensorStorage;
+
+impl Inspect for TensorStorage {
+    fn name(&self) -> &'static str {
+        "tensor-storage"
+    }
+
+    fn claims(&self, source: &Source, _: Format) -> bool {
+        is_storage(source)
+    }
+
+    fn inspect(&self, _: &Source, _: &mut Findings) -> Completeness {
+        Completeness::Complete
+    }
+}

@@ -18,7 +18,7 @@ const MAX_NOTE: usize = 1 << 20;
 const MAX_SIGNATURES: usize = 100;
 
 /// Why a note or verifier key is not accepted.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum NoteError {
     /// The key's name can't stand in a note.
     #[error("key name `{0}` can't stand in a note; it must not be empty nor hold spaces or `+`")]

@@ -1,1 +1,39 @@
-//! Placeholder.
+//! The door to a model.
+//!
+//! A request enters by the [`Listener`], is parsed and bounded into a [`Head`], and passes one
+//! ordered list of [`Guard`]s: authenticate, authorize, limit, budget, validate. What passes reaches
+//! a [`Backend`]: the embedded model, or an upstream behind a streaming proxy. The admission goes to
+//! the ledger while the backend already works, and the first byte of the answer waits for it.
+//!
+//! The gateway fails closed: a guard that can't decide refuses, and a ledger that can't write means
+//! that nothing is served.
+
+mod answer;
+mod backend;
+mod budget;
+mod embedded;
+mod exposure;
+mod gateway;
+mod guard;
+mod guards;
+mod harden;
+mod head;
+mod limit;
+mod listener;
+mod metrics;
+mod problem;
+mod proxy;
+mod record;
+mod settings;
+
+pub use backend::{Backend, BackendKind};
+pub use budget::BudgetBook;
+pub use embedded::Embedded;
+pub use exposure::{Exposure, check_exposure};
+pub use gateway::{Gateway, GatewayParts};
+pub use guard::{Admission, Guard, Refusal, Stage};
+pub use head::{Head, HeadError, Route, fuzz_one};
+pub use listener::{Listener, ListenerLimits};
+pub use metrics::Metrics;
+pub use proxy::{Proxy, ProxyError};
+pub use settings::{Durability, Hardening, Mode, Settings, SettingsError};

@@ -1,0 +1,70 @@
+//! What the gateway counts, for Prometheus. Labels take values from fixed sets only.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Upper bounds of the latency buckets in seconds.
+const SECONDS: [f64; 14] =
+    [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// Most different reasons that get a series of their own.
+const REASONS: u64 = 128;
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Labels {
+    outcome: &'static str,
+    reason: String,
+}
+
+/// The gateway's counters and histograms.
+#[derive(Clone)]
+pub struct Metrics {
+    requests: Family<Labels, Counter>,
+    seconds: Histogram,
+    in_flight: Gauge,
+    shadowed: Counter,
+    reasons: std::sync::Arc<AtomicU64>,
+}
+
+impl Metrics {
+    /// Registers the gateway's metrics.
+    pub fn new(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            requests: Family::default(),
+            seconds: Histogram::new(SECONDS),
+            in_flight: Gauge::default(),
+            shadowed: Counter::default(),
+            reasons: std::sync::Arc::default(),
+        };
+        let sub = registry.sub_registry_with_prefix("bartizan_gateway");
+        sub.register("requests", "Requests by outcome and reason", metrics.requests.clone());
+        sub.register_with_unit("request", "Time to the answer's end", Unit::Seconds, metrics.seconds.clone());
+        sub.register("in_flight", "Requests being worked on", metrics.in_flight.clone());
+        sub.register("shadowed", "Requests that a guard in shadow would have refused", metrics.shadowed.clone());
+        metrics
+    }
+
+    pub(crate) fn begin(&self) {
+        self.in_flight.inc();
+    }
+
+    pub(crate) fn end(&self, outcome: &'static str, reason: &str, microseconds: u64, shadowed: bool) {
+        self.in_flight.dec();
+        self.seconds.observe(microseconds as f64 / 1e6);
+        if shadowed {
+            self.shadowed.inc();
+        }
+        let mut labels = Labels { outcome, reason: reason.to_owned() };
+        // Policy ids appear as reasons and come from the user's files: their number is bounded here.
+        if self.requests.get(&labels).is_none() && self.reasons.fetch_add(1, Ordering::Relaxed) >= REASONS {
+            "other".clone_into(&mut labels.reason);
+        }
+        self.requests.get_or_create(&labels).inc();
+    }
+}

@@ -1,0 +1,33 @@
+//! Errors as the client sees them: JSON that says what to do and leaks nothing.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{Response, StatusCode};
+
+use crate::answer::AnswerBody;
+use crate::guard::Refusal;
+
+/// The answer to a refused request.
+pub(crate) fn answer(refusal: &Refusal, request: &str) -> Response<AnswerBody> {
+    let body = serde_json::json!({
+        "error": {
+            "code": refusal.public_code(),
+            "message": refusal.message,
+            "request": request,
+        }
+    });
+    let body = serde_json::to_vec(&body).unwrap_or_default();
+    let mut response = Response::new(Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed());
+    *response.status_mut() = refusal.status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    if refusal.status == StatusCode::UNAUTHORIZED {
+        headers.insert("www-authenticate", HeaderValue::from_static("Bearer"));
+    }
+    if let Some(seconds) = refusal.retry_after {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}

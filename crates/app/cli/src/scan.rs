@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
     let date = date(arguments.as_of.as_deref())?;
     let shows_progress = std::io::stderr().is_terminal();
     let progress = |done: usize, all: usize| {
-        if done % 64 == 0 || done == all {
+        if done.is_multiple_of(64) || done == all {
             eprint!("\rscanned {done} of {all} files");
         }
     };

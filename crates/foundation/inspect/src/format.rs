@@ -201,12 +201,12 @@ fn is_safetensors(head: &[u8], length: u64) -> bool {
 
 /// The end-of-central-directory record, at most a comment of 64 KiB before the end: what Python's
 /// `zipfile` looks for, whatever the file starts with.
-fn ends_like_a_zip(source: &Source) -> bool {
+pub(crate) fn ends_like_a_zip(source: &Source) -> bool {
     const RECORD: u64 = 22;
     let tail = source.length().min(RECORD + 0xffff);
     let Ok(tail) = usize::try_from(tail) else { return false };
     let bytes = source.read(source.length() - tail as u64, tail).unwrap_or_default();
-    bytes.windows(4).any(|window| window == b"PK\x05\x06")
+    memchr::memmem::find(&bytes, b"PK\x05\x06").is_some()
 }
 
 /// Walks the top-level fields of a protocol-buffers message: an ONNX `ModelProto` has a graph (7) or
@@ -257,5 +257,5 @@ fn is_text(head: &[u8]) -> bool {
         Ok(_) => true,
         Err(error) => error.error_len().is_none() && head.len() == 512,
     };
-    valid && !head.iter().any(|byte| *byte == 0)
+    valid && !head.contains(&0)
 }

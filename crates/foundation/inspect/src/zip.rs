@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use bartizan_core::{Completeness, Finding, Link, Rule, Severity, printable};
 
+use crate::format::ends_like_a_zip;
 use crate::{Findings, Format, Inspect, Source};
 use directory::{Directory, Member, central, hidden, inflate, local};
 
@@ -87,7 +88,7 @@ pub const ESCAPING_NAME: Rule = Rule {
 pub const DECOMPRESSION_BOMB: Rule = Rule {
     id: "BZ-ZIP-007",
     title: "ZIP member decompresses like a bomb",
-    severity: Severity::Medium,
+    severity: Severity::Low,
     explanation: "A few bytes expand to so many that whoever unpacks it runs out of memory or disk. Tensors do not \
         compress like that.",
     remedy: "Do not unpack it.",
@@ -123,7 +124,7 @@ impl Inspect for ZipArchive {
     }
 
     fn claims(&self, source: &Source, format: Format) -> bool {
-        format == Format::Zip || (format != Format::Text && source.length() < 1 << 20 && central(source).is_some())
+        format == Format::Zip || (ends_like_a_zip(source) && central(source).is_some())
     }
 
     fn inspect(&self, source: &Source, findings: &mut Findings) -> Completeness {
@@ -133,6 +134,7 @@ impl Inspect for ZipArchive {
             Some(Directory { damage: Some(damage), .. }) => Completeness::Partial(printable(damage)),
             Some(_) => Completeness::Complete,
         };
+        let is_whole = directory.as_ref().is_some_and(|directory| directory.damage.is_none());
         let (listed, start) = directory.map_or((Vec::new(), source.length()), |found| (found.members, found.start));
         let mut opened = Opened { source, findings, siblings: names(&listed), done: BTreeSet::new() };
         opened.names_are_sound(&listed);
@@ -149,7 +151,7 @@ impl Inspect for ZipArchive {
                 completeness.and(Completeness::Partial("gaps between ZIP members were not searched".to_owned()));
         }
         for member in &unlisted {
-            completeness = completeness.and(opened.unlisted(member, !listed.is_empty()));
+            completeness = completeness.and(opened.unlisted(member, is_whole));
         }
         completeness
     }
@@ -220,9 +222,9 @@ impl Opened<'_> {
         (Some((member.header, member.data.saturating_add(member.compressed))), completeness)
     }
 
-    fn unlisted(&mut self, member: &Member, has_directory: bool) -> Completeness {
+    fn unlisted(&mut self, member: &Member, directory_is_whole: bool) -> Completeness {
         let name = member.name();
-        if has_directory {
+        if directory_is_whole {
             self.report(
                 &HIDDEN_MEMBER,
                 member,

@@ -25,6 +25,8 @@ pub use rules::{
 
 /// Pickles in one file after another that are followed.
 const STREAMS: usize = 1000;
+/// Opcodes after which bytes are taken for a pickle whatever follows: padding must not hide one.
+const LONG: u64 = 1 << 14;
 /// Bytes after the last pickle that are searched for another one.
 const SEARCHED: usize = 1 << 20;
 
@@ -79,15 +81,15 @@ impl Inspect for Pickle {
     }
 }
 
-/// Whether the bytes at `offset` act like a pickle: they reach STOP, or import and call before they
-/// break. Text rarely does, and never with names that could be imported.
+/// Whether the bytes at `offset` act like a pickle: they reach STOP, import and call before they
+/// break, or run for long. Text rarely does, and never with names that could be imported.
 fn is_pickle(source: &Source, offset: u64) -> bool {
     let mut evidence = Evidence::default();
     let ending = run(source, offset, &mut evidence);
     let acts = evidence.calls > 0 || evidence.is_dangerous();
     let stops = ending.result.is_some() && ending.operations > 1;
     let whole = stops && (ending.end >= source.length() || source.read(offset, 1).is_ok_and(|byte| byte == [0x80]));
-    evidence.is_plausible() && (acts || whole)
+    evidence.is_plausible() && (acts || whole || ending.operations > LONG)
 }
 
 fn nested(source: &Source, ending: &Ending, findings: &mut Findings) {

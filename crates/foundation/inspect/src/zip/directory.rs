@@ -145,7 +145,7 @@ pub(crate) fn hidden(source: &Source, covered: &[(u64, u64)], end: u64) -> (Vec<
             let Ok(bytes) = source.read(position, usize::try_from(length).unwrap_or(0)) else {
                 return (members, false);
             };
-            match bytes.windows(4).position(|window| window == b"PK\x03\x04") {
+            match memchr::memmem::find(&bytes, b"PK\x03\x04") {
                 Some(at) => {
                     let header = position + at as u64;
                     position = header + 4;

@@ -74,7 +74,7 @@ pub(super) fn run(source: &Source, offset: u64, evidence: &mut Evidence) -> Endi
             Err(error) => break Err(Fault(format!("byte {}: {error}", machine.lexer.position()))),
         };
         machine.operations += 1;
-        if machine.operations % BATCH == 0
+        if machine.operations.is_multiple_of(BATCH)
             && let Err(exhausted) = source.budget().operate(BATCH)
         {
             break Err(Fault(format!("byte {}: {exhausted}", operation.start)));

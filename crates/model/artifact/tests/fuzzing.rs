@@ -1,0 +1,53 @@
+//! Parsers survive damaged input. Two seconds by default; `BARTIZAN_LONG=1` runs fifty times as many.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bartizan_artifact::{gguf, onnx, pickle, safetensors};
+use bartizan_inspect::{mutations, zip};
+
+fn seeds() -> Vec<Vec<u8>> {
+    let mut seeds: Vec<Vec<u8>> = vec![
+        b"\x80\x04\x95\x14\0\0\0\0\0\0\0\x8c\x05posix\x94\x8c\x06system\x94\x93\x94\x8c\x02id\x94\x85\x94R\x94.".to_vec(),
+        b"cos\nsystem\n(S'id'\ntR.".to_vec(),
+        b"\x80\x02]q\0(K\x01M\xe8\x03J\xff\xff\xff\x7f\x8a\x03abcG\0\0\0\0\0\0\0\0U\x02hiX\x02\0\0\0hoe}(K\x01Nu\x86b.".to_vec(),
+        b"\x80\x05\x96\x03\0\0\0\0\0\0\0abc\x97\x98\x8f(K\x01\x90\x82\x01P1\nN\x91(ios\nx\n2\x92.".to_vec(),
+        b"GGUF\x03\0\0\0\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0k\x04\0\0\0\x07\0\0\0\x01\0\0\0\0\0\0\0w".to_vec(),
+        b"\x08\x0a\x3a\x08\x0a\x06\x22\x04Relu\x42\x02\x10\x11".to_vec(),
+        b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0aNPK\x01\x02\x14\0\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0aPK\x05\x06\0\0\0\0\x01\0\x01\0\x2f\0\0\0\x20\0\0\0\0\0".to_vec(),
+    ];
+    let header = br#"{"__metadata__":{"a":"b"},"t":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
+    seeds.push([&(header.len() as u64).to_le_bytes()[..], header, &[0; 8]].concat());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().find(|folder| folder.join("Cargo.lock").exists());
+    let corpora = root.and_then(Path::parent).map(|beside| beside.join("shared/corpora/scan/picklescan"));
+    match corpora.and_then(|folder| std::fs::read_dir(folder).ok()) {
+        Some(entries) => {
+            let mut paths: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+            paths.sort();
+            seeds.extend(paths.iter().filter_map(|path| std::fs::read(path).ok()).filter(|bytes| bytes.len() < 4096));
+        }
+        None => println!("skipped: no corpora as seeds, built-in ones only"),
+    }
+    seeds
+}
+
+#[test]
+fn damaged_input_neither_panics_nor_runs_away() {
+    let seeds = seeds();
+    let time = if std::env::var_os("BARTIZAN_LONG").is_some() { 100 } else { 2 };
+    let end = Instant::now() + Duration::from_secs(time);
+    for (count, bytes) in mutations(&seeds, 0x5eed).enumerate() {
+        let start = Instant::now();
+        pickle::fuzz_one(&bytes);
+        zip::fuzz_one(&bytes);
+        safetensors::fuzz_one(&bytes);
+        onnx::fuzz_one(&bytes);
+        gguf::fuzz_one(&bytes);
+        assert!(start.elapsed() < Duration::from_secs(5), "input {count} runs away: {bytes:02x?}");
+        if Instant::now() > end {
+            println!("{count} inputs");
+            assert!(count > 100);
+            return;
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Every known way to hide a call from a pickle scanner is seen.
+
+use std::time::{Duration, Instant};
+
+use bartizan_artifact::INSPECTORS;
+use bartizan_inspect::{Examination, Limits, Source, examine};
+
+fn look(bytes: &[u8]) -> Examination {
+    examine(Source::from_bytes("model.pkl", bytes.to_vec(), Limits::default()), INSPECTORS)
+}
+
+fn rules(bytes: &[u8]) -> Vec<&'static str> {
+    let mut rules: Vec<&str> = look(bytes).findings.iter().map(|finding| finding.rule.id).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    rules
+}
+
+#[track_caller]
+fn flags(bytes: &[u8], rule: &str) {
+    let rules = rules(bytes);
+    assert!(rules.contains(&rule), "expected {rule}, found {rules:?}");
+}
+
+#[track_caller]
+fn clean(bytes: &[u8]) {
+    let seen = look(bytes);
+    assert!(seen.findings.is_empty() && seen.completeness.is_complete(), "{seen:?}");
+}
+
+#[test]
+fn one_call_is_seen_through_every_opcode_that_can_make_it() {
+    let calls: &[&[u8]] = &[
+        b"cos\nsystem\n(S'id'\ntR.",
+        b"(S'id'\nios\nsystem\n.",
+        b"(cos\nsystem\nS'id'\no.",
+        b"\x80\x02cos\nsystem\nX\x02\0\0\0id\x85\x81.",
+        b"\x80\x04cos\nsystem\n)}\x92.",
+        b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x02id\x85R.",
+        b"V\\u006fs\nVsyst\\u0065m\n\x93(Vid\ntR.",
+        b"S'\\x6fs'\nS'\\163ystem'\n\x93(S'id'\ntR.",
+        b"\x80\x04\x8c\x06system\x94\x8c\x02os\x94h\x01h\x00\x93\x8c\x02id\x85R.",
+    ];
+    for call in calls {
+        flags(call, "BZ-PKL-001");
+    }
+}
+
+#[test]
+fn a_call_whose_result_is_thrown_away_is_still_a_call() {
+    flags(b"\x80\x04(cos\nsystem\nX\x02\0\0\0ido0N.", "BZ-PKL-001");
+    flags(b"\x80\x04(cos\nsystem\nX\x02\0\0\0id\x85R1N.", "BZ-PKL-001");
+}
+
+#[test]
+fn a_call_before_a_broken_tail_is_seen_and_the_tail_is_a_gap() {
+    let seen = look(b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x02id\x85R\xff\xff");
+    assert_eq!(seen.findings.len(), 1);
+    assert!(!seen.completeness.is_complete());
+}
+
+#[test]
+fn memo_tricks_do_not_swap_names() {
+    // A harmless pair is memoised where a listing of strings would look; the memo holds another.
+    flags(b"Vos\np2\n0Vsystem\np3\n0Vtorch\np0\n0VLongStorage\np1\n0g2\ng3\n\x93(Vid\ntR.", "BZ-PKL-001");
+    flags(b"\x80\x04\x8c\x0bcollections\x94\x8c\x02os\x94\x8c\x06system\x940h\x01h\x02\x93)R.", "BZ-PKL-001");
+}
+
+#[test]
+fn names_that_walk_through_a_harmless_module_are_dangerous() {
+    flags(b"\x80\x04\x8c\x0bcollections\x8c\x13_sys.modules.system\x93.", "BZ-PKL-001");
+    flags(b"\x80\x04\x8c\x05numpy\x8c\x09f2py.eval\x93.", "BZ-PKL-001");
+    flags(b"\x80\x04\x8c\x05numpy\x8c\x07ndarray\x93\x8c\x05numpy\x8c\x0bndarray.fly\x93.", "BZ-PKL-002");
+}
+
+#[test]
+fn unknown_names_are_refused_by_default() {
+    flags(b"\x80\x04\x8c\x08mymodule\x8c\x05thing\x93.", "BZ-PKL-002");
+    flags(b"\x80\x02cbuiltins \neval\n.", "BZ-PKL-002");
+}
+
+#[test]
+fn computed_names_and_computed_callees_are_refused() {
+    flags(b"\x80\x04\x8c\x02osK\x01\x93.", "BZ-PKL-003");
+    flags(b"\x80\x04cbuiltins\nstr\n\x8c\x02os\x85R\x8c\x06system\x93.", "BZ-PKL-003");
+    flags(b"\x80\x04cbuiltins\nstr\n)R)R.", "BZ-PKL-004");
+    flags(b"\x80\x04\x8c\x01aQ)R.", "BZ-PKL-004");
+}
+
+#[test]
+fn extension_codes_are_refused() {
+    for code in [&b"\x82\x01"[..], b"\x83\x01\0", b"\x84\x01\0\0\0"] {
+        flags(&[b"\x80\x04", code, b"."].concat(), "BZ-PKL-008");
+    }
+}
+
+#[test]
+fn imported_objects_must_not_be_changed() {
+    flags(b"\x80\x04ccollections\nOrderedDict\n}b.", "BZ-PKL-006");
+    flags(b"\x80\x04ccollections\nOrderedDict\n\x8c\x01aNs.", "BZ-PKL-006");
+    flags(b"\x80\x04ccollections\nOrderedDict\n)R}\x8c\x0c__setstate__Nsb.", "BZ-PKL-010");
+}
+
+#[test]
+fn restricted_functions_keep_to_their_rule() {
+    clean(b"\x80\x04c_codecs\nencode\n\x8c\x02hi\x8c\x06latin1\x86R.");
+    flags(b"\x80\x04c_codecs\nencode\n\x8c\x02hi\x8c\x05rot13\x86R.", "BZ-PKL-009");
+    flags(b"\x80\x04cnumpy.random._pickle\n__generator_ctor\nNc_codecs\nencode\n\x86R.", "BZ-PKL-009");
+    flags(b"\x80\x04ctorch\nfloat32\n)R.", "BZ-PKL-009");
+    // `_load_from_bytes` loads its argument as a file: what is in there counts.
+    let inner = b"\x80\x02cposix\nsystem\nX\x02\0\0\0id\x85R.";
+    let outer = [b"\x80\x04ctorch.storage\n_load_from_bytes\nC", &[inner.len() as u8][..], inner, b"\x85R."].concat();
+    flags(&outer, "BZ-PKL-001");
+    flags(b"\x80\x04ctorch.storage\n_load_from_bytes\nN\x85R.", "BZ-PKL-009");
+}
+
+#[test]
+fn frames_that_unpicklers_read_differently_are_refused() {
+    let framed = |length: u64, body: &[u8]| [b"\x80\x04\x95", &length.to_le_bytes()[..], body].concat();
+    clean(&framed(2, b"N."));
+    flags(&framed(4, b"cmacos\nsystem\n."), "BZ-PKL-005");
+    flags(&framed(3, &[b"\x8c\x14", &[b'A'; 20][..], b"."].concat()), "BZ-PKL-005");
+    flags(&framed(2, b"J\x07\0\0\0."), "BZ-PKL-005");
+    flags(&framed(30, &framed(2, b"N.")[2..]), "BZ-PKL-005");
+    flags(&framed(3, b"N.N"), "BZ-PKL-005");
+    // The published proof: the frame ends inside BINBYTES, whose content holds a call.
+    let call = b"cbuiltins\nprint\nVHello\n\x85R(";
+    let mut body = b"B\x07\x01\0\0\0\0".to_vec();
+    body.extend_from_slice(call);
+    body.resize(5 + 0x107, b'N');
+    body.extend_from_slice(b"1.");
+    let proof = [&b"\x80\x05N("[..], b"\x95\x02\0\0\0\0\0\0\0", &body].concat();
+    flags(&proof, "BZ-PKL-005");
+}
+
+#[test]
+fn further_pickles_and_hidden_ones_are_run_too() {
+    let call = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x02id\x85R.";
+    flags(&[b"\x80\x04N.", &call[..]].concat(), "BZ-PKL-001");
+    let hidden = [b"\x80\x04N.some other bytes", &call[..]].concat();
+    flags(&hidden, "BZ-PKL-007");
+    flags(&hidden, "BZ-PKL-012");
+    flags(&hidden, "BZ-PKL-001");
+}
+
+#[test]
+fn old_torch_files_end_in_storage_and_not_in_trailing_bytes() {
+    let magic = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
+    let file = [&magic[..], b"\x80\x02M\xe9\x03.", b"\x80\x02}.", b"\x80\x02}.", b"\x80\x02].", &[0x80, 4, b'c', 9, 9]]
+        .concat();
+    clean(&file);
+    let evil = [&magic[..], b"\x80\x02M\xe9\x03.", b"\x80\x02}.", b"\x80\x02cos\nsystem\n)R.", b"\x80\x02]."].concat();
+    flags(&evil, "BZ-PKL-001");
+}
+
+#[test]
+fn bombs_end_in_a_second_and_are_gaps() {
+    let doubling: Vec<u8> = std::iter::repeat_n(&b"\x94h\x00h\x00\x86"[..], 1_500_000).flatten().copied().collect();
+    let bombs = [
+        [&b"\x80\x04"[..], &vec![b'N'; 10_000_000], b"."].concat(),
+        [&b"\x80\x04"[..], &vec![b'('; 10_000_000], b"."].concat(),
+        [&b"\x80\x04N"[..], &doubling, b"."].concat(),
+        [&b"\x80\x04N"[..], &b"2\x86\x94".repeat(3_000_000), b"."].concat(),
+        [&b"\x80\x04N"[..], &b"r\xff\xff\xff\x7f".repeat(10), &b"N0".repeat(30_000_000)].concat(),
+    ];
+    for (index, bomb) in bombs.iter().enumerate() {
+        let start = Instant::now();
+        let seen = look(bomb);
+        assert!(!seen.completeness.is_complete(), "bomb {index}");
+        // Twenty times the promise: this test is not optimised and not alone on the machine.
+        assert!(start.elapsed() < Duration::from_secs(20), "bomb {index}: {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn text_is_not_mistaken_for_a_pickle() {
+    for text in ["class Foo:\n    pass\n", "Nice.", "I am\n", "cat\ndog\nRabbit\n", "}{", "(lambda: 1)()\n", "."] {
+        let seen = examine(Source::from_bytes("text.txt", text.as_bytes().to_vec(), Limits::default()), INSPECTORS);
+        assert!(seen.inspectors.is_empty(), "{text:?}: {seen:?}");
+    }
+}
+
+#[test]
+fn object_arrays_of_numpy_are_pickles() {
+    let header = b"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }      \n";
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend_from_slice(&(header.len() as u16).to_le_bytes());
+    file.extend_from_slice(header);
+    file.extend_from_slice(b"\x80\x03cos\nsystem\nX\x02\0\0\0id\x85R.");
+    flags(&file, "BZ-PKL-001");
+}

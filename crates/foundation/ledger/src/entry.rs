@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bartizan_core::{Event, JsonMap};
 
+use crate::canonical;
 use crate::error::LedgerError;
 
 /// The longest entry; larger evidence is recorded by digest.
@@ -24,8 +25,7 @@ pub struct Entry {
 
 /// The event as canonical JSON.
 pub(crate) fn encode(event: &Event) -> Result<Vec<u8>, LedgerError> {
-    let bytes = serde_json_canonicalizer::to_vec(event)
-        .map_err(|error| LedgerError::Unwritable(Arc::from(error.to_string())))?;
+    let bytes = canonical::encode(event).map_err(|error| LedgerError::Unwritable(Arc::from(error)))?;
     if bytes.len() > MAX_ENTRY { Err(LedgerError::TooLarge(bytes.len())) } else { Ok(bytes) }
 }
 

@@ -1,7 +1,7 @@
 //! The ledger as the application holds it: one writer thread, any number of handles.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -24,6 +24,9 @@ use crate::statistics::Statistics;
 const PATIENCE: Duration = Duration::from_micros(200);
 /// Between refreshes of the `checkpoint` file while entries come in.
 const REFRESH: Duration = Duration::from_secs(5);
+/// How long tiles may wait to be synced: longer than the system waits before it writes what is
+/// dirty (30 s on Linux, `vm.dirty_expire_centisecs`).
+const SETTLE: Duration = Duration::from_secs(40);
 
 /// How the ledger works.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,6 +83,7 @@ impl Ledger {
         let (log, work) = Log::open(Arc::clone(&storage), directory, signer, options.segment_bundles)?;
         let mut publisher = Publisher::new(storage, directory);
         work.iter().try_for_each(|work| publisher.work(work))?;
+        publisher.settle(Duration::ZERO)?;
         let shared = Arc::new(Shared::default());
         *lock(&shared.latest) = (log.size(), Arc::clone(log.checkpoint()));
         let handle = LedgerHandle { shared: Arc::clone(&shared), verifier_key };
@@ -238,7 +242,7 @@ impl Writer {
     fn publish(&mut self, work: Work) -> Result<(), LedgerError> {
         match &mut self.publish {
             Publish::Here(publisher) => {
-                let done = publisher.work(&work);
+                let done = publisher.work(&work).and_then(|()| publisher.settle(Duration::ZERO));
                 if let Err(error) = &done {
                     self.shared.queue.fail(&error.to_string());
                 }
@@ -256,11 +260,18 @@ impl Writer {
 fn publish_there(mut publisher: Publisher, shared: Arc<Shared>) -> Publish {
     let (sender, receiver) = mpsc::channel::<Work>();
     let thread = std::thread::spawn(move || {
-        for work in receiver {
-            if let Err(error) = publisher.work(&work) {
-                shared.queue.fail(&error.to_string());
-                return;
+        let mut publish = || -> Result<(), LedgerError> {
+            loop {
+                match receiver.recv_timeout(REFRESH) {
+                    Ok(work) => publisher.work(&work)?,
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return publisher.settle(Duration::ZERO),
+                }
+                publisher.settle(SETTLE)?;
             }
+        };
+        if let Err(error) = publish() {
+            shared.queue.fail(&error.to_string());
         }
     });
     Publish::There { sender, thread }

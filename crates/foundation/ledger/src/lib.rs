@@ -34,6 +34,7 @@
 pub mod anchor;
 mod batch;
 mod bundle;
+mod canonical;
 mod checkpoint;
 mod entry;
 mod error;

@@ -1,3 +1,5 @@
 //! Offline wiring: what the command line, the daemon and other front ends share.
 
+pub mod audit;
 pub mod scan;
+pub mod state;

@@ -269,5 +269,10 @@ fn read_tail(storage: &dyn Storage, directory: &Path, segments: &[u64]) -> Resul
         }
         tail.unfinished = (torn > 0).then_some((path, end, torn));
     }
+    if tail.first > 0 && tail.commits.is_empty() {
+        // What came before is removed only when this segment holds a checkpoint.
+        let path = segment_path(directory, tail.first);
+        return Err(LedgerError::damaged(&path, "byte 16: the first record is damaged or missing"));
+    }
     Ok(Some(tail))
 }

@@ -34,6 +34,8 @@ fn one_call_is_seen_through_every_opcode_that_can_make_it() {
         b"cos\nsystem\n(S'id'\ntR.",
         b"(S'id'\nios\nsystem\n.",
         b"(cos\nsystem\nS'id'\no.",
+        b"(S'id'\nios\nsystem!",
+        b"\x80\x02ios\nsystem\n.",
         b"\x80\x02cos\nsystem\nX\x02\0\0\0id\x85\x81.",
         b"\x80\x04cos\nsystem\n)}\x92.",
         b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x02id\x85R.",
@@ -178,6 +180,20 @@ fn text_is_not_mistaken_for_a_pickle() {
         let seen = examine(Source::from_bytes("text.txt", text.as_bytes().to_vec(), Limits::default()), INSPECTORS);
         assert!(seen.inspectors.is_empty(), "{text:?}: {seen:?}");
     }
+}
+
+#[test]
+fn a_pickle_without_header_or_name_is_recognised_by_what_it_does() {
+    let call = b"cos\nsystem\n(S'id'\ntR";
+    let tails: &[&[u8]] = &[b".", b"", b"\xff", b"c \n \n.", b"0c--\n==\n"];
+    for tail in tails {
+        let bytes = [call, *tail].concat();
+        let seen = examine(Source::from_bytes("notes.txt", bytes, Limits::default()), INSPECTORS);
+        assert!(seen.findings.iter().any(|finding| finding.rule.id == "BZ-PKL-001"), "{tail:?}: {seen:?}");
+    }
+    let padded = [&b"N0".repeat(20_000)[..], call, b"."].concat();
+    let seen = examine(Source::from_bytes("notes.txt", padded, Limits::default()), INSPECTORS);
+    assert!(seen.findings.iter().any(|finding| finding.rule.id == "BZ-PKL-001"), "{seen:?}");
 }
 
 #[test]

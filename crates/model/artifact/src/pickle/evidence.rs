@@ -110,7 +110,8 @@ impl Evidence {
         self.imports.iter().any(|import| matches!(import.verdict, Verdict::Dangerous(_)))
     }
 
-    /// Whether every import could be one: a module path and an attribute path of identifiers.
+    /// Whether nothing is imported, or something that can be: a module path and an attribute path of
+    /// identifiers. One is enough, or else one odd name at the end would hide all before it.
     pub(super) fn is_plausible(&self) -> bool {
         let identifiers = |path: &str| {
             path.split('.').all(|part| {
@@ -118,7 +119,8 @@ impl Evidence {
                     && part.chars().all(|c| c == '_' || c.is_alphanumeric())
             })
         };
-        self.imports.iter().all(|import| identifiers(&import.module) && identifiers(&import.name))
+        self.imports.is_empty()
+            || self.imports.iter().any(|import| identifiers(&import.module) && identifiers(&import.name))
     }
 
     /// The findings, each with the trace that proves it.

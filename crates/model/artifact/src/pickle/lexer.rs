@@ -209,7 +209,13 @@ impl<'a> Lexer<'a> {
         let whole = self.line()?;
         let mut names = std::mem::take(&mut self.text);
         names.push(b'\n');
-        let whole = self.line()? && whole;
+        self.text.clear();
+        let whole = match self.window.line(KEPT, &mut self.text)? {
+            Some(length) => whole && length == self.text.len() as u64,
+            // At the end of the data unpicklers take what is left and drop its last byte as if it
+            // were the line feed; then they import.
+            None => self.text.pop().is_some() && self.text.len() < KEPT && whole,
+        };
         names.extend_from_slice(&self.text);
         self.text = names;
         if whole && std::str::from_utf8(&self.text).is_ok() {

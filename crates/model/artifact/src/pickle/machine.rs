@@ -254,10 +254,10 @@ impl Machine<'_> {
                 self.call(callee, arguments, operation)
             }
             b'i' => {
+                let callee = self.named_import(operation);
                 let from = self.mark(operation)?;
                 self.tuple_from(from, operation)?;
                 let arguments = self.pop(operation)?;
-                let callee = self.named_import(operation);
                 self.call(callee, arguments, operation)
             }
             b'o' => {

@@ -31,9 +31,12 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Tells everyone who waits.
+    /// Tells everyone who waits; only the first outcome counts.
     pub(crate) fn finish(&self, outcome: Result<(u64, u64), LedgerError>) {
         let mut state = self.lock();
+        if state.outcome.is_some() {
+            return;
+        }
         state.outcome = Some(outcome);
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);

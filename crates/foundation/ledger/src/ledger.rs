@@ -89,7 +89,10 @@ impl Ledger {
         let handle = LedgerHandle { shared: Arc::clone(&shared), verifier_key };
         let thread = std::thread::Builder::new().name("ledger".to_owned());
         let writer = thread
-            .spawn(move || Writer::new(log, publisher, shared, options.inline).run())
+            .spawn(move || {
+                let _alive = Alive(Arc::clone(&shared));
+                Writer::new(log, publisher, shared, options.inline).run()
+            })
             .map_err(LedgerError::io("start the writer of", &PathBuf::from(directory)))?;
         Ok(Self { handle, writer: Some(writer) })
     }
@@ -159,6 +162,17 @@ impl LedgerHandle {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Refuses further entries when the thread that holds it dies of a panic.
+struct Alive(Arc<Shared>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.queue.fail("the writer died");
+        }
+    }
 }
 
 /// Who turns segments into tiles.
@@ -260,6 +274,7 @@ impl Writer {
 fn publish_there(mut publisher: Publisher, shared: Arc<Shared>) -> Publish {
     let (sender, receiver) = mpsc::channel::<Work>();
     let thread = std::thread::spawn(move || {
+        let _alive = Alive(Arc::clone(&shared));
         let mut publish = || -> Result<(), LedgerError> {
             loop {
                 match receiver.recv_timeout(REFRESH) {

@@ -47,6 +47,13 @@ pub(crate) struct Taken {
     pub(crate) batch: Arc<Batch>,
 }
 
+impl Drop for Taken {
+    /// Nobody waits for ever for a writer that died.
+    fn drop(&mut self) {
+        self.batch.finish(Err(LedgerError::Failed(Arc::from("the writer died"))));
+    }
+}
+
 impl Queue {
     /// Puts an entry in.
     pub(crate) fn push(&self, leaf: Leaf, urgency: Urgency) -> Result<Ticket, LedgerError> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bartizan_storage::fault::{Faulty, Kind};
-use bartizan_storage::{Disk, Journal, Storage, StorageError, replace};
+use bartizan_storage::{Disk, Journal, Storage, StorageError, ensure_directory, replace};
 use workload::{NAME, Told, check, path, run};
 
 const SEEDS: u64 = 24;
@@ -165,5 +165,29 @@ fn the_disk_keeps_what_the_model_keeps() {
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o600);
         assert_eq!(mode(path.parent().unwrap()), 0o700);
+    }
+}
+
+#[test]
+fn a_replaced_file_holds_the_old_bytes_or_the_new_ones_and_needs_each_sync() {
+    let (old, new) = (vec![1; 70], vec![2; 90]);
+    let life = |elide: Option<usize>, crash: usize, seed: u64| {
+        let storage = Faulty::new();
+        ensure_directory(&storage, Path::new("state")).unwrap();
+        replace(&storage, Path::new("state/file"), &old).unwrap();
+        storage.restart();
+        storage.elide(move |number, _| Some(number) == elide);
+        storage.crash_at(crash);
+        let done = replace(&storage, Path::new("state/file"), &new).is_ok();
+        storage.reboot(seed);
+        let found = storage.read(Path::new("state/file")).unwrap_or_default();
+        found == new || (!done && found == old)
+    };
+    for crash in 0..5 {
+        assert!((0..64).all(|seed| life(None, crash, seed)), "crash at {crash}");
+    }
+    for sync in 0..2 {
+        let noticed = (0..5).any(|crash| (0..64).any(|seed| !life(Some(sync), crash, seed)));
+        assert!(noticed, "sync {sync} could be removed without a test failing");
     }
 }

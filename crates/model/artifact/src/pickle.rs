@@ -5,8 +5,10 @@
 //! that is not on the list of harmless ones is a finding, with the opcodes that prove it.
 
 mod evidence;
+mod frames;
 mod lexer;
 mod machine;
+mod memo;
 mod policy;
 mod rules;
 mod value;

@@ -82,6 +82,78 @@ fn unknown_names_are_refused_by_default() {
 }
 
 #[test]
+fn every_function_of_the_published_bypasses_is_refused() {
+    let published = [
+        "pip main",
+        "logging FileHandler",
+        "uuid _get_command_stdout",
+        "imaplib IMAP4_stream",
+        "_pyrepl.pager pipe_pager",
+        "_osx_support _read_output",
+        "_aix_support _read_cmd_output",
+        "pkgutil resolve_name",
+        "marshal loads",
+        "types FunctionType",
+        "pty spawn",
+        "ctypes CDLL",
+        "pydoc locate",
+        "torch.utils.collect_env run",
+        "os spawnv",
+        "_posixsubprocess fork_exec",
+        "mlflow.projects.backend.local _run_entry_point",
+        "pandas read_csv",
+        "asyncio.unix_events _UnixSubprocessTransport._start",
+        "torch._inductor.codecache compile_file",
+        "torch.serialization load",
+        "numpy.f2py.crackfortran getlincoef",
+        "numpy.testing._private.utils runstring",
+        "lib2to3.pgen2.pgen ParserGenerator.make_label",
+        "idlelib.pyshell ModifiedInterpreter.runcode",
+        "cProfile run",
+        "profile Profile.run",
+        "trace Trace.run",
+        "code InteractiveInterpreter.runcode",
+        "doctest debug_script",
+        "ensurepip _run_pip",
+        "distutils.file_util write_file",
+        "bdb Bdb.run",
+        "timeit timeit",
+        "venv create",
+        "operator methodcaller",
+        "functools partial",
+        "importlib import_module",
+        "runpy _run_code",
+        "smtplib SMTP",
+        "torch.fx.experimental.symbolic_shapes ShapeEnv.evaluate_guards_expression",
+        "torch.jit.unsupported_tensor_ops exec",
+        "torch.utils._config_module load_config",
+        "torch.utils.data.datapipes.utils.decoder basichandlers",
+        "unittest.mock _importer",
+        "shutil rmtree",
+        "io FileIO",
+        "numpy load",
+        "joblib load",
+        "site addpackage",
+        "sys modules",
+        "builtins getattr",
+        "__builtin__ eval",
+        "cloudpickle.cloudpickle _make_function",
+        "dill._dill _create_function",
+        "linecache getline",
+        "ssl get_server_certificate",
+        "webbrowser open",
+    ];
+    for entry in published {
+        let (module, name) = entry.split_once(' ').unwrap_or((entry, ""));
+        let call = format!("\u{80}c{module}\n{name}\n)R.");
+        let bytes: Vec<u8> = [&b"\x80\x04"[..], &call.as_bytes()[2..]].concat();
+        let seen = look(&bytes);
+        let worst = seen.findings.iter().map(|finding| finding.severity).max();
+        assert!(worst >= Some(bartizan_core::Severity::High), "{entry}: {seen:?}");
+    }
+}
+
+#[test]
 fn computed_names_and_computed_callees_are_refused() {
     flags(b"\x80\x04\x8c\x02osK\x01\x93.", "BZ-PKL-003");
     flags(b"\x80\x04cbuiltins\nstr\n\x8c\x02os\x85R\x8c\x06system\x93.", "BZ-PKL-003");

@@ -4,12 +4,12 @@
 //! CPython would import or call, it takes note of what and goes on with "whatever that returned".
 //! Where CPython would raise, it stops and says where: what ran before has been noted.
 
-use std::collections::BTreeMap;
-
 use bartizan_inspect::{Source, Window};
 
 use super::evidence::Evidence;
+use super::frames::Frames;
 use super::lexer::{Argument, LexError, Lexer, Operation, name};
+use super::memo::Memo;
 use super::policy::{Use, Verdict};
 use super::rules::{
     CHANGED_IMPORT, COMPUTED_CALL, COMPUTED_IMPORT, EXTENSION_CODE, FORBIDDEN_ARGUMENT, LYING_FRAME, SPECIAL_ATTRIBUTE,
@@ -18,10 +18,6 @@ use super::value::{Plain, Store, Value};
 
 /// Deepest stack that is followed; picklers write batches of a thousand.
 const STACK: usize = 1 << 19;
-/// Most memo entries that are followed.
-const MEMO: usize = 1 << 22;
-/// Memo entries far beyond the dense part.
-const SPARSE: usize = 1 << 16;
 /// Opcodes between two looks at the budget.
 const BATCH: u64 = 4096;
 /// Characters of rendered arguments in a proof.
@@ -59,10 +55,8 @@ pub(super) fn run(source: &Source, offset: u64, evidence: &mut Evidence) -> Endi
         store: Store::default(),
         stack: Vec::new(),
         marks: Vec::new(),
-        memo: Vec::new(),
-        sparse: BTreeMap::new(),
-        memoized: 0,
-        frame_end: None,
+        memo: Memo::default(),
+        frames: Frames::default(),
         operations: 0,
         nested: Vec::new(),
         unfollowed: None,
@@ -79,7 +73,7 @@ pub(super) fn run(source: &Source, offset: u64, evidence: &mut Evidence) -> Endi
         {
             break Err(Fault(format!("byte {}: {exhausted}", operation.start)));
         }
-        machine.frame(operation);
+        machine.frames(operation);
         last = operation.end;
         if operation.code == b'.' {
             break machine.pop(operation);
@@ -103,10 +97,8 @@ struct Machine<'a> {
     store: Store,
     stack: Vec<Value>,
     marks: Vec<usize>,
-    memo: Vec<Option<Value>>,
-    sparse: BTreeMap<u64, Value>,
-    memoized: u64,
-    frame_end: Option<u64>,
+    memo: Memo,
+    frames: Frames,
     operations: u64,
     nested: Vec<(u64, u64)>,
     unfollowed: Option<String>,
@@ -214,18 +206,18 @@ impl Machine<'_> {
             }
             b'g' | b'h' | b'j' => {
                 let Argument::Integer(index) = operation.argument else { return Ok(()) };
-                let value = self.recall(index).ok_or_else(|| Fault(format!("memo {index} is empty")))?;
+                let value = self.memo.recall(index).ok_or_else(|| Fault(format!("memo {index} is empty")))?;
                 self.push(value)
             }
             b'p' | b'q' | b'r' => {
                 let Argument::Integer(index) = operation.argument else { return Ok(()) };
                 let value = self.top(operation)?;
-                self.remember(index, value)
+                self.memo.remember(index, value).map_err(Fault)
             }
             0x94 => {
                 let value = self.top(operation)?;
-                let index = i64::try_from(self.memoized).unwrap_or(i64::MAX);
-                self.remember(index, value)
+                let index = self.memo.next();
+                self.memo.remember(index, value).map_err(Fault)
             }
             b'c' => {
                 let value = self.named_import(operation);
@@ -279,26 +271,12 @@ impl Machine<'_> {
         }
     }
 
-    /// PEP 3154: opcodes with their arguments lie within one frame, and frames do not overlap.
-    fn frame(&mut self, operation: Operation) {
-        if let Some(end) = self.frame_end.filter(|end| operation.start < *end) {
-            if operation.end > end {
-                let message = format!("{} crosses the end of its frame at byte {end}", name(operation.code));
-                self.evidence.note(&LYING_FRAME, operation, message);
-            } else if operation.code == 0x95 {
-                let message = format!("a frame starts inside the frame that ends at byte {end}");
-                self.evidence.note(&LYING_FRAME, operation, message);
-            } else if operation.code == b'.' && operation.end != end {
-                let message = format!("the pickle stops inside the frame that ends at byte {end}");
-                self.evidence.note(&LYING_FRAME, operation, message);
-            }
+    fn frames(&mut self, operation: Operation) {
+        if let Some(lie) = self.frames.check(operation) {
+            self.evidence.note(&LYING_FRAME, operation, lie);
         }
-        if let (0x95, Argument::Integer(length)) = (operation.code, operation.argument) {
-            let end = operation.end.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
-            if end > self.source.length() {
-                self.unfollowed.get_or_insert(format!("byte {}: the frame ends beyond the data", operation.start));
-            }
-            self.frame_end = Some(end);
+        if self.frames.end().is_some_and(|end| end > self.source.length()) {
+            self.unfollowed.get_or_insert_with(|| format!("byte {}: a frame ends beyond the data", operation.start));
         }
     }
 
@@ -358,34 +336,6 @@ impl Machine<'_> {
         let value = self.store.tuple(self.stack.get(from..).unwrap_or_default());
         self.stack.truncate(from);
         self.push(value)
-    }
-
-    fn recall(&self, index: i64) -> Option<Value> {
-        let index = u64::try_from(index).ok()?;
-        let dense = usize::try_from(index).ok().and_then(|index| self.memo.get(index).copied().flatten());
-        dense.or_else(|| self.sparse.get(&index).copied())
-    }
-
-    fn remember(&mut self, index: i64, value: Value) -> Result<(), Fault> {
-        let index = u64::try_from(index).map_err(|_| Fault("a memo index is negative".to_owned()))?;
-        if self.recall(i64::try_from(index).unwrap_or(i64::MAX)).is_none() {
-            self.memoized += 1;
-        }
-        let dense = usize::try_from(index).ok().filter(|index| *index < MEMO && *index <= 2 * self.memo.len() + 1024);
-        match dense {
-            Some(index) => {
-                if index >= self.memo.len() {
-                    self.memo.resize(index + 1, None);
-                }
-                if let Some(entry) = self.memo.get_mut(index) {
-                    *entry = Some(value);
-                }
-                self.sparse.remove(&(index as u64));
-            }
-            None if self.sparse.len() < SPARSE => drop(self.sparse.insert(index, value)),
-            None => return Err(Fault("the memo is too large to follow".to_owned())),
-        }
-        Ok(())
     }
 
     fn named_import(&mut self, operation: Operation) -> Value {

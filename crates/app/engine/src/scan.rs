@@ -113,7 +113,7 @@ fn one(file: &Met, inspectors: &[&dyn Inspect], limits: Limits) -> Scanned {
         return (unread(&file.name, reason.clone()), Vec::new());
     }
     match Source::open(&file.name, &file.path, limits) {
-        Ok(source) => entry(source, inspectors),
+        Ok(source) => entry(&source, inspectors),
         Err(error) => (unread(&file.name, Completeness::Failed(format!("can't be opened: {error}"))), Vec::new()),
     }
 }
@@ -123,7 +123,7 @@ fn standard_input(options: Options<'_>) -> Result<Scanned, ScanError> {
     let unreadable = |cause| ScanError::Unreadable { path: PathBuf::from("-"), cause };
     std::io::stdin().lock().take(STANDARD_INPUT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     let is_cut = bytes.len() as u64 > STANDARD_INPUT;
-    let (mut file, findings) = entry(Source::from_bytes("stdin", bytes, options.limits), &inspectors());
+    let (mut file, findings) = entry(&Source::from_bytes("stdin", bytes, options.limits), &inspectors());
     if is_cut {
         let reason = format!("only the first {STANDARD_INPUT} bytes of standard input were read");
         file.completeness = file.completeness.and(Completeness::Partial(reason));
@@ -131,7 +131,7 @@ fn standard_input(options: Options<'_>) -> Result<Scanned, ScanError> {
     Ok((file, findings))
 }
 
-fn entry(source: Source, inspectors: &[&dyn Inspect]) -> Scanned {
+fn entry(source: &Source, inspectors: &[&dyn Inspect]) -> Scanned {
     let (path, bytes) = (source.name().to_owned(), source.length());
     let Examination { format, inspectors, completeness, findings, members, members_not_inspected } =
         examine(source, inspectors);

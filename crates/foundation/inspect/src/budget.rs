@@ -31,7 +31,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             bytes: 8 << 30,
-            inflated: 512 << 20,
+            inflated: 256 << 20,
             member: 32 << 20,
             ratio: 200,
             members: 20_000,

@@ -1,5 +1,7 @@
 //! Driving inspectors over a source and everything that comes out of it.
 
+use std::cell::RefCell;
+
 use bartizan_core::{Completeness, Finding};
 
 use crate::{Findings, Format, Inspect, Source, named_like_a_model, recognise};
@@ -25,48 +27,40 @@ pub struct Examination {
 ///
 /// Content that no inspector claims is no verdict: where it is a model or archive, or is named
 /// like one, the examination is partial.
-pub fn examine(root: Source, inspectors: &[&dyn Inspect]) -> Examination {
-    let mut examination = Examination {
+pub fn examine(root: &Source, inspectors: &[&dyn Inspect]) -> Examination {
+    let examination = RefCell::new(Examination {
         format: Format::Empty,
         inspectors: Vec::new(),
         completeness: Completeness::Complete,
         findings: Vec::new(),
         members: 0,
         members_not_inspected: 0,
-    };
-    let mut waiting = vec![root];
-    while let Some(source) = waiting.pop() {
-        let is_root = source.depth() == 0;
-        let outcome = source.budget().descend(source.depth()).map(|()| one(&source, inspectors));
-        let (format, names, completeness, findings) = match outcome {
-            Ok(seen) => seen,
-            Err(exhausted) => {
-                let reason = format!("{}: {exhausted}", source.name());
-                (Format::Unknown, Vec::new(), Completeness::Partial(reason), Findings::new())
-            }
-        };
-        if is_root {
-            examination.format = format;
-            examination.inspectors.clone_from(&names);
-        } else {
-            examination.members += 1;
-            examination.members_not_inspected += usize::from(names.is_empty());
-        }
-        let completeness = if is_root { completeness } else { in_member(&source, completeness) };
-        examination.completeness = std::mem::take(&mut examination.completeness).and(completeness);
-        let (found, mut children) = findings.into_parts();
-        examination.findings.extend(found);
-        children.reverse();
-        waiting.append(&mut children);
-    }
+    });
+    let (format, names, completeness) = visit(root, inspectors, &examination);
+    let mut examination = examination.into_inner();
+    examination.format = format;
+    examination.inspectors = names;
+    examination.completeness = completeness.and(examination.completeness);
     examination
 }
 
-type Seen = (Format, Vec<&'static str>, Completeness, Findings);
+type Seen = (Format, Vec<&'static str>, Completeness);
 
-fn one(source: &Source, inspectors: &[&dyn Inspect]) -> Seen {
+/// Looks at one source, and through it at its members, whose part goes into `examination`.
+fn visit(source: &Source, inspectors: &[&dyn Inspect], examination: &RefCell<Examination>) -> Seen {
+    if let Err(exhausted) = source.budget().descend(source.depth()) {
+        return (Format::Unknown, Vec::new(), Completeness::Partial(exhausted.to_string()));
+    }
     let format = recognise(source);
-    let mut findings = Findings::new();
+    let visitor = |child: Source| {
+        let (_, names, completeness) = visit(&child, inspectors, examination);
+        let completeness = in_member(&child, completeness);
+        let mut examination = examination.borrow_mut();
+        examination.members += 1;
+        examination.members_not_inspected += usize::from(names.is_empty());
+        examination.completeness = std::mem::take(&mut examination.completeness).and(completeness);
+    };
+    let mut findings = Findings::visiting(&visitor);
     let mut names = Vec::new();
     let mut completeness = Completeness::Complete;
     for inspector in inspectors {
@@ -80,7 +74,8 @@ fn one(source: &Source, inspectors: &[&dyn Inspect]) -> Seen {
     } else if findings.dropped() > 0 {
         completeness = completeness.and(Completeness::Partial(format!("{} more findings", findings.dropped())));
     }
-    (format, names, completeness, findings)
+    examination.borrow_mut().findings.extend(findings.into_found());
+    (format, names, completeness)
 }
 
 fn not_inspected(source: &Source, format: Format) -> Completeness {

@@ -20,20 +20,28 @@ pub trait Inspect: Sync {
 }
 
 /// What an inspector hands back: findings, and more sources to look into.
-#[derive(Debug, Default)]
-pub struct Findings {
+///
+/// A source that comes out of another is looked into at once, so that no more decoded members are
+/// held in memory than archives lie within each other.
+#[derive(Default)]
+pub struct Findings<'a> {
     found: Vec<Finding>,
-    children: Vec<Source>,
+    visitor: Option<&'a dyn Fn(Source)>,
     dropped: usize,
 }
 
-impl Findings {
+impl<'a> Findings<'a> {
     /// Findings kept per source; one more hostile thing changes nothing after that many.
     const KEEP: usize = 100;
 
-    /// None yet.
+    /// None yet; sources that come out are dropped.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// None yet; sources that come out go to `visitor`.
+    pub fn visiting(visitor: &'a dyn Fn(Source)) -> Self {
+        Self { visitor: Some(visitor), ..Self::default() }
     }
 
     /// Adds a finding.
@@ -45,9 +53,11 @@ impl Findings {
         }
     }
 
-    /// Adds a source that came out of the one under inspection.
+    /// Hands on a source that came out of the one under inspection.
     pub fn child(&mut self, source: Source) {
-        self.children.push(source);
+        if let Some(visitor) = self.visitor {
+            visitor(source);
+        }
     }
 
     /// What was found.
@@ -60,8 +70,8 @@ impl Findings {
         self.dropped
     }
 
-    /// The findings and the children.
-    pub fn into_parts(self) -> (Vec<Finding>, Vec<Source>) {
-        (self.found, self.children)
+    /// The findings.
+    pub fn into_found(self) -> Vec<Finding> {
+        self.found
     }
 }

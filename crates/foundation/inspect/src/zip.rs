@@ -161,14 +161,14 @@ fn names(members: &[Member]) -> Rc<BTreeSet<String>> {
     Rc::new(members.iter().map(Member::name).collect())
 }
 
-struct Opened<'a> {
+struct Opened<'a, 'v> {
     source: &'a Source,
-    findings: &'a mut Findings,
+    findings: &'a mut Findings<'v>,
     siblings: Rc<BTreeSet<String>>,
     done: BTreeSet<(u64, u16)>,
 }
 
-impl Opened<'_> {
+impl Opened<'_, '_> {
     fn report(&mut self, rule: &'static Rule, member: &Member, message: &str) {
         let finding = Finding::new(rule, self.source.at(member.header), message).with_identity(&format!(
             "{}\n{}",

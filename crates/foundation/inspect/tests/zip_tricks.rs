@@ -69,7 +69,7 @@ fn archive(prefix: &[u8], members: &[Member]) -> Vec<u8> {
 }
 
 fn look(bytes: Vec<u8>) -> Examination {
-    examine(Source::from_bytes("model.zip", bytes, Limits::default()), &[&ZipArchive])
+    examine(&Source::from_bytes("model.zip", bytes, Limits::default()), &[&ZipArchive])
 }
 
 #[track_caller]

@@ -90,10 +90,10 @@ impl From<ReadError> for Stop {
     }
 }
 
-struct Reader<'a> {
+struct Reader<'a, 'v> {
     source: &'a Source,
     window: Window<'a>,
-    findings: &'a mut Findings,
+    findings: &'a mut Findings<'v>,
     alignment: u64,
 }
 
@@ -105,7 +105,7 @@ struct Described {
     overflows: bool,
 }
 
-impl Reader<'_> {
+impl Reader<'_, '_> {
     fn file(&mut self) -> Result<(), Stop> {
         let version = self.word()?;
         if !(2..=3).contains(&version) {

@@ -116,13 +116,13 @@ impl Message {
     }
 }
 
-struct Walk<'a> {
+struct Walk<'a, 'v> {
     source: &'a Source,
-    findings: &'a mut Findings,
+    findings: &'a mut Findings<'v>,
     seen: BTreeSet<String>,
 }
 
-impl Walk<'_> {
+impl Walk<'_, '_> {
     fn report(&mut self, rule: &'static Rule, at: u64, message: &str) {
         if self.seen.len() < 1000 && self.seen.insert(format!("{}{message}", rule.id)) {
             self.findings.push(Finding::new(rule, self.source.at(at), message));

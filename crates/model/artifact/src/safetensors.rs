@@ -119,13 +119,13 @@ impl Inspect for Safetensors {
     }
 }
 
-struct Checked<'a> {
+struct Checked<'a, 'v> {
     source: &'a Source,
-    findings: &'a mut Findings,
+    findings: &'a mut Findings<'v>,
     data: u64,
 }
 
-impl Checked<'_> {
+impl Checked<'_, '_> {
     fn report(&mut self, rule: &'static Rule, name: &str, message: &str) {
         let name: String = printable(name).chars().take(100).collect();
         let finding = Finding::new(rule, self.source.at(8), &format!("`{name}` {message}"));

@@ -6,7 +6,7 @@ use bartizan_artifact::INSPECTORS;
 use bartizan_inspect::{Examination, Limits, Source, examine};
 
 fn look(bytes: &[u8]) -> Examination {
-    examine(Source::from_bytes("model.pkl", bytes.to_vec(), Limits::default()), INSPECTORS)
+    examine(&Source::from_bytes("model.pkl", bytes.to_vec(), Limits::default()), INSPECTORS)
 }
 
 fn rules(bytes: &[u8]) -> Vec<&'static str> {
@@ -249,7 +249,7 @@ fn bombs_end_in_a_second_and_are_gaps() {
 #[test]
 fn text_is_not_mistaken_for_a_pickle() {
     for text in ["class Foo:\n    pass\n", "Nice.", "I am\n", "cat\ndog\nRabbit\n", "}{", "(lambda: 1)()\n", "."] {
-        let seen = examine(Source::from_bytes("text.txt", text.as_bytes().to_vec(), Limits::default()), INSPECTORS);
+        let seen = examine(&Source::from_bytes("text.txt", text.as_bytes().to_vec(), Limits::default()), INSPECTORS);
         assert!(seen.inspectors.is_empty(), "{text:?}: {seen:?}");
     }
 }
@@ -260,11 +260,11 @@ fn a_pickle_without_header_or_name_is_recognised_by_what_it_does() {
     let tails: &[&[u8]] = &[b".", b"", b"\xff", b"c \n \n.", b"0c--\n==\n"];
     for tail in tails {
         let bytes = [call, *tail].concat();
-        let seen = examine(Source::from_bytes("notes.txt", bytes, Limits::default()), INSPECTORS);
+        let seen = examine(&Source::from_bytes("notes.txt", bytes, Limits::default()), INSPECTORS);
         assert!(seen.findings.iter().any(|finding| finding.rule.id == "BZ-PKL-001"), "{tail:?}: {seen:?}");
     }
     let padded = [&b"N0".repeat(20_000)[..], call, b"."].concat();
-    let seen = examine(Source::from_bytes("notes.txt", padded, Limits::default()), INSPECTORS);
+    let seen = examine(&Source::from_bytes("notes.txt", padded, Limits::default()), INSPECTORS);
     assert!(seen.findings.iter().any(|finding| finding.rule.id == "BZ-PKL-001"), "{seen:?}");
 }
 

@@ -4,7 +4,7 @@ use bartizan_artifact::INSPECTORS;
 use bartizan_inspect::{Examination, Limits, Source, examine};
 
 fn look(name: &str, bytes: Vec<u8>) -> Examination {
-    examine(Source::from_bytes(name, bytes, Limits::default()), INSPECTORS)
+    examine(&Source::from_bytes(name, bytes, Limits::default()), INSPECTORS)
 }
 
 #[track_caller]

@@ -214,7 +214,10 @@ fn read_present(storage: &dyn Storage, path: &Path, directory: &Path) -> Result<
 
 fn verifier(storage: &dyn Storage, directory: &Path) -> Result<NoteVerifier, LedgerError> {
     let path = directory.join(VERIFIER);
-    let bytes = read_present(storage, &path, &path)?;
+    let bytes = storage.read(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => LedgerError::damaged(&path, "the verifier key is missing"),
+        _ => LedgerError::io("read", &path)(error),
+    })?;
     let text = std::str::from_utf8(&bytes).map_err(|_| LedgerError::damaged(&path, "is not UTF-8"))?;
     text.parse().map_err(|error| LedgerError::damaged(&path, format!("{error}")))
 }

@@ -1,0 +1,36 @@
+//! `cargo xtask bench`: every benchmark against its peer, as a ratio from one run.
+
+use anyhow::{bail, ensure};
+
+use crate::workspace::{root, run};
+
+/// Name, and the command that prints it.
+const BENCHES: &[(&str, &[&str])] = &[
+    ("scan", &["python3", "bench/scan.py"]),
+    ("ledger", &["cargo", "bench", "--package", "bartizan-ledger", "--bench", "durable"]),
+    ("door", &["python3", "bench/door.py"]),
+    ("drills", &["python3", "bench/drills.py"]),
+];
+
+/// Whether there is a benchmark of that name.
+pub(crate) fn exists(name: &str) -> bool {
+    BENCHES.iter().any(|(known, _)| *known == name)
+}
+
+pub(crate) fn run_benches(only: Option<&str>) -> anyhow::Result<()> {
+    ensure!(root().join("bench").is_dir(), "bench/ is missing");
+    if let Some(name) = only
+        && !exists(name)
+    {
+        let known = BENCHES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        bail!("there is no benchmark `{name}`; use one of {known}");
+    }
+    run("cargo", &["build", "--release", "--package", "bartizan-cli"])?;
+    for (name, command) in BENCHES.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
+        println!("== {name}");
+        if let [program, arguments @ ..] = command {
+            run(program, arguments)?;
+        }
+    }
+    Ok(())
+}

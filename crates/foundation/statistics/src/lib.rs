@@ -1,1 +1,17 @@
-//! Placeholder.
+//! Statistics that detections and drills rest on: pure functions with their sources named.
+//!
+//! No function draws randomness from outside: where numbers are drawn, the seed is an argument, and
+//! the same arguments give the same result on every machine.
+//!
+//! ```
+//! let interval = bartizan_statistics::wilson(0, 20, 1.96);
+//! assert!(interval.low == 0.0 && interval.high < 0.17);
+//! ```
+
+mod numbers;
+mod proportion;
+mod surrogate;
+
+pub use numbers::Numbers;
+pub use proportion::{Interval, wilson};
+pub use surrogate::Surrogate;

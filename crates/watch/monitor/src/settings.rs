@@ -1,0 +1,46 @@
+//! `[monitor]` of the configuration.
+
+use serde::{Deserialize, Serialize};
+
+/// What is watched for, and from when on it is a signal.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Principals, keys and sources that are kept apart; those not seen for longest are forgotten.
+    pub principals: usize,
+    /// Seconds in which the same signal about the same principal is given once.
+    pub cooldown_seconds: u32,
+    /// Seconds within which a key's changes of place count.
+    pub key_shared_seconds: u32,
+    /// Returns to a place that was left within that time, from which on a key counts as shared.
+    pub key_shared_returns: u32,
+    /// Public prefixes of keys that are shared on purpose.
+    pub shared_keys: Vec<String>,
+    /// Requests of one principal in ten seconds that are a flood, where it never asked as much.
+    pub flood_requests: u32,
+    /// Requests of one principal in ten seconds that were refused by the rate limit, from which on it is a flood.
+    pub flood_refusals: u32,
+    /// How many times its own custom a principal must exceed.
+    pub flood_factor: f64,
+    /// Requests refused for their form, among a principal's last 64, that are a signal.
+    pub malformed_requests: u32,
+    /// Requests without a right from one source within a minute that are probing.
+    pub unauthorized_requests: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            principals: 10_000,
+            cooldown_seconds: 10,
+            key_shared_seconds: 10,
+            key_shared_returns: 3,
+            shared_keys: Vec::new(),
+            flood_requests: 1_000,
+            flood_refusals: 50,
+            flood_factor: 5.0,
+            malformed_requests: 16,
+            unauthorized_requests: 20,
+        }
+    }
+}

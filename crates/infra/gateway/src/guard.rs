@@ -38,8 +38,6 @@ pub struct Admission<'a> {
     pub tensors: Option<Request>,
     /// What guards in shadow would have refused, as stable words.
     pub shadowed: Vec<&'static str>,
-    /// Bits of model output that the answer may carry, as far as they are known beforehand.
-    pub bits: u64,
 }
 
 /// Why a request is refused, for the client and for the ledger.

@@ -11,13 +11,17 @@
 mod answer;
 mod backend;
 mod budget;
+mod chain;
+mod course;
 mod embedded;
 mod exposure;
+mod forward;
 mod gateway;
 mod guard;
 mod guards;
 mod harden;
 mod head;
+mod infer;
 mod limit;
 mod listener;
 mod metrics;

@@ -1,0 +1,56 @@
+//! The part of the gateway that a reload replaces, all at once: settings, guards, policies, limits.
+
+use std::sync::Arc;
+
+use bartizan_access::{Directory, Policies};
+
+use crate::backend::Backend;
+use crate::budget::BudgetBook;
+use crate::guard::{Admission, Guard, Refusal, Stage};
+use crate::guards::{self, Grounds};
+use crate::limit::Limits;
+use crate::settings::Settings;
+
+/// What requests are held against.
+pub(crate) struct Chain {
+    pub(crate) settings: Settings,
+    pub(crate) guards: Vec<Box<dyn Guard>>,
+    pub(crate) policies: Arc<Policies>,
+    pub(crate) limits: Arc<Limits>,
+}
+
+impl Chain {
+    /// Builds the guards. Limits keep the state of `old` where their figures are the same.
+    pub(crate) fn new(
+        settings: Settings,
+        policies: Arc<Policies>,
+        directory: &Arc<Directory>,
+        book: &Arc<BudgetBook>,
+        backend: &Backend,
+        old: Option<&Arc<Self>>,
+    ) -> Self {
+        let figures = |s: &Settings| (s.requests_per_second, s.burst, s.refusals_per_second);
+        let limits = old.filter(|old| figures(&old.settings) == figures(&settings)).map_or_else(
+            || Arc::new(Limits::new(settings.requests_per_second, settings.burst, settings.refusals_per_second)),
+            |old| old.limits.clone(),
+        );
+        let model = match backend {
+            Backend::Embedded(embedded) => Some((embedded.signature.clone(), embedded.digest)),
+            Backend::Upstream(_) => None,
+        };
+        let grounds = Grounds {
+            directory: directory.clone(),
+            policies: policies.clone(),
+            book: book.clone(),
+            limits: limits.clone(),
+            model,
+        };
+        let guards = guards::list(&settings, &grounds);
+        Self { settings, guards, policies, limits }
+    }
+
+    /// Asks the guards of one stage, in order.
+    pub(crate) fn ask(&self, stage: Stage, admission: &mut Admission<'_>) -> Result<(), Refusal> {
+        self.guards.iter().filter(|guard| guard.stage() == stage).try_for_each(|guard| guard.check(admission))
+    }
+}

@@ -6,7 +6,7 @@
 mod walk;
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -78,9 +78,11 @@ pub fn scan(paths: &[PathBuf], options: Options<'_>) -> Result<Report, ScanError
     Ok(Report::new(files, findings.into_iter().flatten().collect()))
 }
 
-/// Scans one file, called by its own name: what a daemon asks before it serves a model.
-pub fn scan_file(path: &Path) -> Result<Report, ScanError> {
-    scan(&[path.to_path_buf()], Options::default())
+/// Scans bytes that are in memory already: what a daemon asks about a model before it loads the very
+/// same bytes.
+pub fn scan_bytes(name: &str, bytes: Vec<u8>) -> Report {
+    let (file, findings) = entry(&Source::from_bytes(name, bytes, Options::default().limits), &inspectors());
+    Report::new(vec![file], findings)
 }
 
 type Scanned = (FileEntry, Vec<Finding>);

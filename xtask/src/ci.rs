@@ -19,6 +19,7 @@ const STEPS: &[Step] = &[
     ("licences and bans", deny),
     ("lints", || run("cargo", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])),
     ("tests", || tests::run(false)),
+    ("release build", || run("cargo", &["build", "--release", "--quiet", "--package", "bartizan-cli"])),
 ];
 
 pub(crate) fn run_ci() -> anyhow::Result<()> {

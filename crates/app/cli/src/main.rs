@@ -4,10 +4,17 @@
 //! incomplete; other verbs 0 done or verified, 1 refused or not verified, 2 inconclusive; every
 //! verb 3 for a usage, configuration or internal error.
 
+mod access;
 mod audit;
+mod backup;
+mod call;
+mod config;
 mod exit;
 mod explain;
+mod incident;
+mod place;
 mod scan;
+mod up;
 
 use std::process::ExitCode;
 
@@ -23,9 +30,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    Up(up::Arguments),
     Scan(scan::Arguments),
     Explain(explain::Arguments),
+    Incident(incident::Arguments),
+    Access(access::Arguments),
     Audit(audit::Arguments),
+    Config(config::Arguments),
+    Backup(backup::BackupArguments),
+    Restore(backup::RestoreArguments),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +47,12 @@ fn main() -> ExitCode {
         Err(error) => return exit::usage(&error),
     };
     let ended = match arguments.verb {
+        Verb::Up(arguments) => up::run(&arguments),
+        Verb::Incident(arguments) => incident::run(&arguments),
+        Verb::Access(arguments) => access::run(&arguments),
+        Verb::Config(arguments) => config::run(&arguments),
+        Verb::Backup(arguments) => backup::backup(&arguments),
+        Verb::Restore(arguments) => backup::restore(&arguments),
         Verb::Scan(arguments) => scan::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Audit(arguments) => audit::run(&arguments),

@@ -8,7 +8,7 @@ use bartizan_ledger::{LedgerError, LedgerReader};
 #[derive(clap::Args)]
 pub(crate) struct Source {
     /// State folder, or the folder of an exported log
-    #[arg(long, value_name = "DIR", default_value = ".bartizan")]
+    #[arg(long, value_name = "DIR", default_value = ".bartizan", env = "BARTIZAN_STATE")]
     pub(crate) state: PathBuf,
 }
 

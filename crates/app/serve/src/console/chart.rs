@@ -90,7 +90,6 @@ pub(super) struct Latency {
     pub(super) ceiling: String,
     pub(super) middle: String,
     pub(super) sentence: String,
-    pub(super) any: bool,
     pub(super) all_half: String,
     pub(super) all_tail: String,
 }
@@ -129,7 +128,6 @@ impl Latency {
             ceiling: words::milliseconds(ceiling),
             middle: words::milliseconds(ceiling / 2),
             sentence: format!("In the last five minutes half of the sampled requests took at most {all_half}, and 95 of 100 at most {all_tail}."),
-            any: all.is_some(),
             all_half,
             all_tail,
         }
@@ -199,6 +197,6 @@ mod tests {
         let last = chart.minutes.last().unwrap();
         assert_eq!((last.allowed.as_str(), last.refused.as_str(), last.half.as_str(), last.tail.as_str()), ("3", "2", "2.0 ms", "9.0 ms"));
         assert_eq!(Latency::new(&seconds).all_tail, "9.0 ms");
-        assert!(!Latency::new(&seconds[..10]).any);
+        assert_eq!(Latency::new(&seconds[..10]).all_tail, "no sample");
     }
 }

@@ -1,0 +1,22 @@
+//! Where state and configuration are; the same for every verb that needs them.
+
+use std::path::PathBuf;
+
+/// `--state` and `--config`.
+#[derive(clap::Args)]
+pub(crate) struct Place {
+    /// State folder
+    #[arg(long, value_name = "DIR", default_value = ".bartizan", env = "BARTIZAN_STATE")]
+    pub(crate) state: PathBuf,
+    /// Configuration file [default: bartizan.toml, where there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Place {
+    /// The configuration file, where there is one. One that was named must be there.
+    pub(crate) fn config(&self) -> Option<PathBuf> {
+        let default = || Some(PathBuf::from("bartizan.toml")).filter(|path| path.exists());
+        self.config.clone().or_else(default)
+    }
+}

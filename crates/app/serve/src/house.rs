@@ -1,0 +1,297 @@
+//! Everything that one state folder holds, opened and wired together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use arc_swap::ArcSwap;
+use bartizan_access::{Directory, Policies, Role, one_time_password};
+use bartizan_core::{Asset, AssetKind, Clock, Event, Outcome, Secret, Tenant, event_id};
+use bartizan_detect::{RuleEngine, Sigma};
+use bartizan_engine::state::StateFolder;
+use bartizan_gateway::{BudgetBook, Gateway, Metrics};
+use bartizan_ledger::{Ledger, LedgerHandle, LedgerReader, Urgency};
+use bartizan_monitor::Monitor;
+use bartizan_respond::Responder;
+use bartizan_signing::{KeyKind, NoteSigner, SigningKey, load_or_create_key};
+use bartizan_storage::{Disk, Storage};
+use prometheus_client::registry::Registry;
+
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::containment::{AccessContainment, LedgerRecord};
+use crate::error::ServeError;
+use crate::live::LiveSender;
+use crate::session::Sessions;
+use crate::traffic::Traffic;
+use crate::watch::{Watch, Watchers};
+
+/// Entries that are read at once when the day's budgets are added up.
+const CHUNK: u64 = 4096;
+
+/// What is shown once, when the state folder is new.
+pub(crate) struct FirstStart {
+    /// The administrator's one-time password.
+    pub(crate) password: Secret<String>,
+    /// The first client's key.
+    pub(crate) key: Secret<String>,
+}
+
+/// The opened state folder. One process has it at a time.
+pub(crate) struct House {
+    pub(crate) config: ArcSwap<Config>,
+    pub(crate) state: StateFolder,
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) policies: ArcSwap<Policies>,
+    pub(crate) ledger: LedgerHandle,
+    pub(crate) responder: Arc<Responder>,
+    pub(crate) monitor: Arc<Mutex<Monitor>>,
+    pub(crate) rules: Arc<Mutex<Box<dyn RuleEngine>>>,
+    pub(crate) watch: Watch,
+    pub(crate) live: LiveSender,
+    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) sessions: Sessions,
+    pub(crate) registry: Mutex<Registry>,
+    pub(crate) metrics: Metrics,
+    pub(crate) book: Arc<BudgetBook>,
+    pub(crate) gateway: OnceLock<Arc<Gateway>>,
+    pub(crate) serving: OnceLock<Serving>,
+    /// Where the configuration came from, and what flags lay over it; for reloading.
+    pub(crate) source: ConfigSource,
+    commitment_key: Secret<[u8; 32]>,
+    writer: Mutex<Option<Ledger>>,
+}
+
+/// Where the guarded endpoint and the console are, once they are.
+#[derive(Clone, Debug)]
+pub(crate) struct Serving {
+    /// The guarded endpoint.
+    pub(crate) gateway: std::net::SocketAddr,
+    /// Name and row width of the embedded model's only input, where it is that simple.
+    pub(crate) example: Option<(String, usize)>,
+}
+
+/// Where a configuration comes from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ConfigSource {
+    /// The file, where there is one.
+    pub(crate) file: Option<PathBuf>,
+    /// What flags changed.
+    pub(crate) overrides: crate::daemon::Overrides,
+}
+
+impl ConfigSource {
+    /// Reads it anew.
+    pub(crate) fn load(&self) -> Result<Config, crate::config::ConfigError> {
+        let mut config = Config::load(self.file.as_deref(), std::env::vars())?;
+        self.overrides.lay_over(&mut config);
+        config.check()?;
+        Ok(config)
+    }
+}
+
+impl House {
+    /// Opens the state folder and starts the watch loop.
+    ///
+    /// # Errors
+    /// Anything in it can't be used.
+    pub(crate) fn open(path: &Path, config: Config, source: ConfigSource) -> Result<(Self, Option<FirstStart>), ServeError> {
+        let state = StateFolder::open(path)?;
+        let storage: Arc<dyn Storage> = Arc::new(Disk);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let key = |name: &str, kind| {
+            load_or_create_key(&*storage, &state.path().join("keys").join(name), kind)
+                .map_err(|error| ServeError::Keys(error.to_string()))
+        };
+        let commitment_key = key("commitments", KeyKind::Hmac)?;
+        let keys = |error: &dyn std::fmt::Display| ServeError::Keys(error.to_string());
+        let signing = SigningKey::from_seed(&key("ledger", KeyKind::Ed25519)?).map_err(|error| keys(&error))?;
+        let origin = format!("{}/{}", config.ledger.project, state.node());
+        let signer = NoteSigner::new(&origin, signing).map_err(|error| keys(&error))?;
+        let ledger = Ledger::open(storage.clone(), &state.path().join("ledger"), signer)?;
+        let handle = ledger.handle();
+        let directory = Arc::new(Directory::open(storage.clone(), &state.path().join("access"))?);
+        let policies = Policies::load(&read_policies(&config.access.policies)?)?;
+        let rules: Box<dyn RuleEngine> = Box::new(Sigma::load(&config.detect.rules)?);
+        let rules = Arc::new(Mutex::new(rules));
+        let monitor = Arc::new(Mutex::new(Monitor::new(config.monitor.clone())));
+        let live = LiveSender::new();
+        let containment = Arc::new(AccessContainment { directory: directory.clone(), clock: clock.clone() });
+        let record = Arc::new(LedgerRecord { ledger: handle.clone(), live: live.clone() });
+        let responder = Arc::new(Responder::open(
+            storage.clone(),
+            &state.path().join("incidents"),
+            config.respond.clone(),
+            containment,
+            record,
+            clock.clone(),
+        )?);
+        let watchers = Watchers {
+            monitor: monitor.clone(),
+            rules: rules.clone(),
+            responder: responder.clone(),
+            ledger: handle.clone(),
+            clock: clock.clone(),
+            live: live.clone(),
+        };
+        let traffic = Arc::new(Traffic::default());
+        let watch = Watch::start(watchers, traffic.clone())
+            .map_err(|source| ServeError::System { action: "start the watch loop", source })?;
+        let mut registry = Registry::default();
+        let metrics = Metrics::new(&mut registry);
+        let house = Self {
+            config: ArcSwap::from_pointee(config),
+            storage,
+            clock,
+            directory,
+            policies: ArcSwap::from_pointee(policies),
+            ledger: handle,
+            responder,
+            monitor,
+            rules,
+            watch,
+            live,
+            traffic,
+            sessions: Sessions::default(),
+            registry: Mutex::new(registry),
+            metrics,
+            book: Arc::new(BudgetBook::default()),
+            gateway: OnceLock::new(),
+            serving: OnceLock::new(),
+            source,
+            commitment_key,
+            writer: Mutex::new(Some(ledger)),
+            state,
+        };
+        house.add_up_budgets()?;
+        let first = if house.directory.principals().is_empty() { Some(house.first_start()?) } else { None };
+        Ok((house, first))
+    }
+
+    /// The asset that administration is done to.
+    pub(crate) fn system(&self) -> Asset {
+        Asset::new(Tenant::default(), AssetKind::System, "bartizan")
+    }
+
+    /// The key under which the gateway commits to content.
+    pub(crate) fn commitment_key(&self) -> Secret<[u8; 32]> {
+        self.commitment_key.clone()
+    }
+
+    /// Records an event and waits until it is on disk.
+    ///
+    /// # Errors
+    /// The ledger can't be written.
+    pub(crate) async fn record(&self, event: Event) -> Result<(), bartizan_ledger::LedgerError> {
+        self.ledger.append(&event, Urgency::Now)?.await?;
+        bartizan_core::Observe::event(&*self.watch.bus(), &event);
+        Ok(())
+    }
+
+    /// The folder of the ledger.
+    pub(crate) fn ledger_folder(&self) -> PathBuf {
+        self.state.path().join("ledger")
+    }
+
+    /// The folder, outside the state folder, that keeps the last checkpoint; `None` when the system
+    /// names no place for it.
+    pub(crate) fn anchor_folder(&self) -> Option<PathBuf> {
+        let configured = self.config.load().ledger.anchor.clone();
+        if configured.as_os_str().is_empty() { bartizan_engine::state::default_anchor_folder() } else { Some(configured) }
+    }
+
+    /// Keeps the last checkpoint outside the state folder.
+    pub(crate) fn anchor(&self) -> Result<(), bartizan_ledger::LedgerError> {
+        let Some(folder) = self.anchor_folder() else { return Ok(()) };
+        let note = self.ledger.checkpoint();
+        if note.is_empty() {
+            return Ok(());
+        }
+        let verifier = LedgerReader::open(&self.ledger_folder())?.verifier()?;
+        bartizan_ledger::anchor::store(&*self.storage, &folder, note.as_bytes(), &verifier)
+    }
+
+    /// Stops the watch loop and the ledger's writer, and anchors the last checkpoint.
+    pub(crate) fn close(&self) {
+        self.watch.stop();
+        if let Some(ledger) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take()
+            && let Err(error) = ledger.close()
+        {
+            tracing::error!(%error, "the ledger did not close well");
+        }
+        if let Err(error) = self.anchor() {
+            tracing::error!(%error, "the last checkpoint could not be anchored");
+        }
+    }
+
+    /// An administrator with a one-time password, and a client with a key.
+    fn first_start(&self) -> Result<FirstStart, ServeError> {
+        let now = self.clock.now();
+        let record = |action: &str, target: &str| {
+            let event = Event::new("admin.first-start", event_id(now), now, action, self.system(), Outcome::Allow)
+                .by("bartizan")
+                .with("target", target);
+            self.ledger.append(&event, Urgency::Now)?.wait()
+        };
+        let tenant = Tenant::default();
+        let admin = self.directory.add_principal(tenant.clone(), "admin", BTreeSet::from([Role::Admin]), now, |admin| {
+            admin.protected = true;
+        })?;
+        record("CreatePrincipal", &admin.id)?;
+        let password = one_time_password()?;
+        self.directory.set_password(&admin.id, &password, true)?;
+        let client = self.directory.add_principal(tenant, "first-client", BTreeSet::from([Role::Client]), now, |_| {})?;
+        record("CreatePrincipal", &client.id)?;
+        let issued = self.directory.issue_key(&client.id, now, None)?;
+        record("IssueKey", &issued.key.prefix)?;
+        Ok(FirstStart { password, key: issued.secret })
+    }
+
+    /// What was drawn today, from the ledger's completion entries: newest first, until yesterday.
+    fn add_up_budgets(&self) -> Result<(), ServeError> {
+        let reader = LedgerReader::open(&self.ledger_folder())?;
+        let now = self.clock.now();
+        let mut end = reader.size();
+        while end > 0 {
+            let start = end.saturating_sub(CHUNK);
+            let mut yesterday = false;
+            for entry in reader.entries(start, end).flatten() {
+                yesterday |= entry.event.time.day() < now.day();
+                if entry.event.kind == "request.completion" {
+                    let bits = entry.event.data.get("bits").and_then(serde_json::Value::as_u64).unwrap_or_default();
+                    self.book.enter(&entry.event.principal, bits, entry.event.time, now);
+                }
+            }
+            if yesterday {
+                break;
+            }
+            end = start;
+        }
+        Ok(())
+    }
+}
+
+/// The texts of Cedar files, and of `*.cedar` in folders, by path.
+pub(crate) fn read_policies(paths: &[PathBuf]) -> Result<BTreeMap<String, String>, ServeError> {
+    let read = |path: &Path| {
+        std::fs::read_to_string(path).map_err(|source| crate::config::ConfigError::Read { path: path.to_owned(), source })
+    };
+    let mut texts = BTreeMap::new();
+    for path in paths {
+        if path.is_dir() {
+            let entries = std::fs::read_dir(path)
+                .map_err(|source| crate::config::ConfigError::Read { path: path.clone(), source })?;
+            for entry in entries.flatten() {
+                let file = entry.path();
+                if file.extension().is_some_and(|extension| extension == "cedar") {
+                    texts.insert(file.display().to_string(), read(&file)?);
+                }
+            }
+        } else {
+            texts.insert(path.display().to_string(), read(path)?);
+        }
+    }
+    Ok(texts)
+}

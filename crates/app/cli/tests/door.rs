@@ -118,6 +118,7 @@ fn a_used_up_information_budget_is_refused_when_enforced_and_survives_a_restart(
     // In shadow it is recorded and let through.
     let shadow = again.stop().up(&[]);
     assert_eq!(shadow.infer(&key, &seven()).status, 200);
+    assert_eq!(shadow.infer(&key, &seven()).status, 200);
     let recorded = shadow.text(&["audit", "search", "--text", "shadowed", "--format", "json"]);
     assert!(recorded.contains("information-budget"), "{recorded}");
 }

@@ -58,7 +58,7 @@
     if (announcer) announcer.textContent = text;
   };
 
-  if (document.querySelector("[data-live]")) {
+  const listen = () => {
     const source = new EventSource("/api/v1/events");
     source.addEventListener("open", () => {
       if (state) state.textContent = "Live";
@@ -73,9 +73,24 @@
       say(`Incident, severity ${incident.severity}: ${incident.title}. State: ${incident.state}.`);
       refreshSoon();
     });
+    return source;
+  };
+
+  if (document.querySelector("[data-live]")) {
+    let source = listen();
+    // A browser gives all tabs of one address six connections together; a hidden tab needs none.
+    document.addEventListener("visibilitychange", () => {
+      source.close();
+      if (document.hidden) return;
+      source = listen();
+      refreshSoon();
+    });
     // Charts move with time even when nothing happens.
-    if (document.querySelector("[data-live-clock]")) setInterval(refreshSoon, 5000);
-    window.addEventListener("pagehide", () => source.close());
+    if (document.querySelector("[data-live-clock]")) {
+      setInterval(() => {
+        if (!document.hidden) refreshSoon();
+      }, 5000);
+    }
   }
 
   for (const button of document.querySelectorAll("button[data-copy]")) {

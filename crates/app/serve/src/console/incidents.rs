@@ -126,25 +126,27 @@ pub(super) async fn show(State(house): State<Arc<House>>, visitor: Visitor, Path
             who: name_of(&house, &entry.who),
         })
         .collect();
-    let can = may(&house, &visitor.actor, Operation::RespondToIncident).then(|| verbs(incident.state));
+    let actions: Vec<Step> = incident.actions.iter().map(|action| step(&house, action)).collect();
+    let can = may(&house, &visitor.actor, Operation::RespondToIncident).then(|| verbs(incident.state, &actions));
     Ok(html(&Detail {
         frame: Frame::new(&house, &visitor, row.title.clone(), "/incidents"),
         rules: incident.rules.iter().map(|rule| bartizan_core::printable(rule)).collect::<Vec<_>>().join(", "),
         key: bartizan_core::printable(&incident.key),
         urn: incident.asset.urn(),
         timeline,
-        actions: incident.actions.iter().map(|action| step(&house, action)).collect(),
+        actions,
         row,
         can,
     }))
 }
 
-fn verbs(state: IncidentState) -> Verbs {
-    use IncidentState::{AwaitingApproval, Closed, Contained, ContainmentFailed, Open, Released, Shadowed};
+fn verbs(state: IncidentState, actions: &[Step]) -> Verbs {
+    use IncidentState::{AwaitingApproval, Closed, Contained, ContainmentFailed, Open, Shadowed};
+    let in_force = actions.iter().any(|action| action.in_force);
     Verbs {
         approve: state == AwaitingApproval,
-        contain: matches!(state, Open | Shadowed | Released | ContainmentFailed),
-        release: matches!(state, Contained | ContainmentFailed),
+        contain: matches!(state, Open | Shadowed | ContainmentFailed) && !actions.is_empty(),
+        release: matches!(state, Contained | ContainmentFailed) || in_force,
         close: state != Closed,
     }
 }

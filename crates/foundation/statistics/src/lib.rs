@@ -8,10 +8,16 @@
 //! assert!(interval.low == 0.0 && interval.high < 0.17);
 //! ```
 
+mod distance;
 mod numbers;
 mod proportion;
+mod reference;
+mod sample;
 mod surrogate;
 
+pub use distance::squared_distance;
 pub use numbers::Numbers;
 pub use proportion::{Interval, wilson};
+pub use reference::{Look, Reference};
+pub use sample::{Test, kolmogorov_smirnov, population_stability};
 pub use surrogate::Surrogate;

@@ -100,12 +100,12 @@ mod tests {
     fn a_copy_agrees_with_what_it_was_trained_on() {
         let mut numbers = Numbers::new(5);
         let inputs: Vec<f32> = (0..600).map(|_| numbers.unit() as f32).collect();
-        let label = |row: &[f32]| usize::from(row[0] + row[1] > 1.0) + usize::from(row[2] > 0.5);
+        let label = |row: &[f32]| (0..3).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap();
         let one_hot = |label: usize| (0..3).map(move |class| f32::from(u8::from(class == label)));
         let targets: Vec<f32> = inputs.chunks(3).flat_map(|row| one_hot(label(row))).collect();
         let copy = Surrogate::train(&inputs, 3, &targets, 3);
         let agree = inputs.chunks(3).filter(|row| copy.predict(row) == label(row)).count();
-        assert!(agree > 170, "{agree} of 200");
+        assert!(agree > 185, "{agree} of 200");
     }
 
     #[test]

@@ -15,6 +15,7 @@
 
 mod activity;
 mod figures;
+mod inputs;
 mod key;
 mod monitor;
 mod recent;

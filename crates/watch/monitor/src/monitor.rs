@@ -6,6 +6,7 @@ use bartizan_core::{Asset, Exchange, Tenant, Timestamp};
 
 use crate::activity::{Activity, Probing, WINDOW_SECONDS, is_unauthorized};
 use crate::figures::PrincipalFigures;
+use crate::inputs::{Profile, WINDOW, Window};
 use crate::key::KeyUse;
 use crate::recent::Recent;
 use crate::settings::Settings;
@@ -19,6 +20,8 @@ struct Known {
     last: Timestamp,
     sources: usize,
     activity: Activity,
+    drift_score: f64,
+    extraction_score: f64,
     told: BTreeMap<SignalKind, Timestamp>,
 }
 
@@ -29,9 +32,14 @@ struct Source {
     told: Option<Timestamp>,
 }
 
-/// Watches traffic. Memory is bounded by [`Settings::principals`].
+/// Rows of one exchange that are looked at, evenly chosen: what bounds the work for a large batch.
+const BATCH: usize = 64;
+
+/// Watches traffic. Memory is bounded by [`Settings::principals`] and [`Settings::window_bytes`].
 pub struct Monitor {
     settings: Settings,
+    profiles: BTreeMap<Asset, Profile>,
+    windows: Recent<Window>,
     principals: Recent<Known>,
     keys: Recent<KeyUse>,
     sources: Recent<Source>,
@@ -51,6 +59,8 @@ impl Monitor {
         let capacity = settings.principals;
         Self {
             settings,
+            profiles: BTreeMap::new(),
+            windows: Recent::new(capacity),
             principals: Recent::new(capacity),
             keys: Recent::new(capacity),
             sources: Recent::new(capacity),
@@ -58,8 +68,15 @@ impl Monitor {
     }
 
     /// Registers what inputs of a model look like: the range of a feature, and rows of the data that
-    /// it was made for.
-    pub fn profile(&mut self, _asset: &Asset, _minimum: f32, _maximum: f32, _rows: &[Vec<f32>]) {}
+    /// it was made for. Fewer than 64 equally wide, finite rows can't calibrate a test; then inputs of
+    /// the model are not compared, and the answer is `false`.
+    pub fn profile(&mut self, asset: &Asset, minimum: f32, maximum: f32, rows: &[Vec<f32>]) -> bool {
+        let Some(profile) = Profile::new(minimum, maximum, rows, &self.settings) else { return false };
+        self.profiles.insert(asset.clone(), profile);
+        let widest = self.profiles.values().map(Profile::window_bytes).max().unwrap_or(1);
+        self.windows = Recent::new((self.settings.window_bytes / widest).min(self.settings.principals));
+        true
+    }
 
     /// Takes in one exchange, and says what it reveals.
     pub fn observe(&mut self, exchange: &Exchange) -> Vec<Signal> {
@@ -72,6 +89,7 @@ impl Monitor {
         }
         let mut findings = Vec::new();
         let places = self.key_use(exchange, &mut findings);
+        let scores = self.inputs(exchange, &mut findings);
         let name = format!("{} {}", exchange.tenant, exchange.principal);
         let known = self.principals.entry(&name, || Known {
             tenant: exchange.tenant.clone(),
@@ -80,10 +98,16 @@ impl Monitor {
             last: exchange.time,
             sources: 0,
             activity: Activity::default(),
+            drift_score: 0.0,
+            extraction_score: 0.0,
             told: BTreeMap::new(),
         });
         known.last = exchange.time;
         known.sources = places;
+        if let Some((drift, extraction)) = scores {
+            known.drift_score = drift;
+            known.extraction_score = extraction;
+        }
         let counts = known.activity.observe(exchange.time, exchange.status, &exchange.reason, &self.settings);
         if f64::from(counts.requests) >= counts.flood || counts.limited >= self.settings.flood_refusals {
             findings.push(Finding {
@@ -128,8 +152,8 @@ impl Monitor {
             requests: known.activity.requests,
             refusals: known.activity.refusals,
             rate: known.activity.rate(),
-            drift_score: 0.0,
-            extraction_score: 0.0,
+            drift_score: known.drift_score,
+            extraction_score: known.extraction_score,
             sources: known.sources,
             last: known.last,
         });
@@ -158,6 +182,35 @@ impl Monitor {
             });
         }
         key.places()
+    }
+
+    /// Looks at the inputs; the scores of drift and extraction, where there is a profile.
+    fn inputs(&mut self, exchange: &Exchange, findings: &mut Vec<Finding>) -> Option<(f64, f64)> {
+        let profile = self.profiles.get(&exchange.asset)?;
+        if exchange.width == 0 || exchange.width != profile.width() || exchange.inputs.len() < exchange.width {
+            return None;
+        }
+        let name = format!("{} {} {}", exchange.tenant, exchange.principal, exchange.asset);
+        let window = self.windows.entry(&name, Window::default);
+        let stride = (exchange.inputs.len() / exchange.width).div_ceil(BATCH);
+        for row in exchange.inputs.chunks_exact(exchange.width).step_by(stride) {
+            let verdict = window.observe(profile, row, &self.settings);
+            findings.extend(verdict.extraction.map(|score| Finding {
+                kind: SignalKind::Extraction,
+                score,
+                threshold: self.settings.extraction_share,
+                message: format!("{:.0} % of the last {WINDOW} queries look made up", score * 100.0),
+            }));
+            findings.extend(verdict.drift.map(|score| Finding {
+                kind: SignalKind::InputDrift,
+                score,
+                threshold: 1.0,
+                message: format!(
+                    "two windows of {WINDOW} rows differ from the profile, {score:.1} times the threshold"
+                ),
+            }));
+        }
+        Some((window.drift_score, window.extraction_score))
     }
 
     fn probing(&mut self, exchange: &Exchange) -> Option<Signal> {

@@ -26,6 +26,13 @@ pub struct Settings {
     pub malformed_requests: u32,
     /// Requests without a right from one source within a minute that are probing.
     pub unauthorized_requests: u32,
+    /// Share of a principal's last 32 distinct queries that an extractor would make up (far from all
+    /// reference data, or small changes of one another), from which on it is a signal.
+    pub extraction_share: f64,
+    /// Share of windows of 32 rows without drift that may look like drift; two in a row are a signal.
+    pub drift_false_alarms: f64,
+    /// Memory for all principals' last queries; those not seen for longest are forgotten.
+    pub window_bytes: usize,
 }
 
 impl Default for Settings {
@@ -41,6 +48,9 @@ impl Default for Settings {
             flood_factor: 5.0,
             malformed_requests: 16,
             unauthorized_requests: 20,
+            extraction_share: 0.5,
+            drift_false_alarms: 0.001,
+            window_bytes: 64 << 20,
         }
     }
 }

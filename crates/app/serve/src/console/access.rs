@@ -119,7 +119,9 @@ fn view(house: &House, visitor: &Visitor, notice: Option<Notice>) -> Page {
     let keys = keys
         .iter()
         .map(|key| {
-            let revoked = restrictions.iter().any(|held| held.kind == RestrictionKind::RevokedKey && held.target == key.prefix && held.is_in_force(now));
+            let revoked = restrictions.iter().any(|held| {
+                held.kind == RestrictionKind::RevokedKey && held.target == key.prefix && held.is_in_force(now)
+            });
             let ended = key.expires.is_some_and(|expires| expires <= now);
             let (mark, word, tone) = match (revoked, ended) {
                 (true, _) => ("✕", "revoked", "bad"),
@@ -167,12 +169,16 @@ fn restriction(held: &Restriction) -> String {
     }
 }
 
-pub(super) async fn add_principal(State(house): State<Arc<House>>, submission: Submission) -> Result<Response, Failure> {
+pub(super) async fn add_principal(
+    State(house): State<Arc<House>>,
+    submission: Submission,
+) -> Result<Response, Failure> {
     let Submission { visitor, fields } = submission;
     let done = async {
         let protected = fields.text("protected") == "yes";
         let tenant = visitor.actor.principal.tenant.clone();
-        let added = house.add_principal(&visitor.actor, tenant, fields.text("name").trim(), roles(&fields)?, protected).await?;
+        let added =
+            house.add_principal(&visitor.actor, tenant, fields.text("name").trim(), roles(&fields)?, protected).await?;
         let notice = Notice::done(format!("{} was added.", bartizan_core::printable(&added.name)));
         if fields.text("log-in") != "yes" {
             return Ok(notice);
@@ -184,7 +190,11 @@ pub(super) async fn add_principal(State(house): State<Arc<House>>, submission: S
     answer(&house, &visitor, done).await
 }
 
-pub(super) async fn change_roles(State(house): State<Arc<House>>, Path(id): Path<String>, submission: Submission) -> Result<Response, Failure> {
+pub(super) async fn change_roles(
+    State(house): State<Arc<House>>,
+    Path(id): Path<String>,
+    submission: Submission,
+) -> Result<Response, Failure> {
     let Submission { visitor, fields } = submission;
     let done = async {
         let roles = roles(&fields)?;
@@ -196,14 +206,22 @@ pub(super) async fn change_roles(State(house): State<Arc<House>>, Path(id): Path
     answer(&house, &visitor, done).await
 }
 
-pub(super) async fn remove_principal(State(house): State<Arc<House>>, Path(id): Path<String>, submission: Submission) -> Result<Response, Failure> {
+pub(super) async fn remove_principal(
+    State(house): State<Arc<House>>,
+    Path(id): Path<String>,
+    submission: Submission,
+) -> Result<Response, Failure> {
     let name = name_of(&house, &id);
     let done = house.remove_principal(&submission.visitor.actor, &id).await;
     let done = done.map(|()| Notice::done(format!("{name} was removed, with all keys.")));
     answer(&house, &submission.visitor, done).await
 }
 
-pub(super) async fn reset_password(State(house): State<Arc<House>>, Path(id): Path<String>, submission: Submission) -> Result<Response, Failure> {
+pub(super) async fn reset_password(
+    State(house): State<Arc<House>>,
+    Path(id): Path<String>,
+    submission: Submission,
+) -> Result<Response, Failure> {
     let done = house.reset_password(&submission.visitor.actor, &id).await.map(|password| {
         Notice::done(format!("{} must log in anew with this password, and change it then.", name_of(&house, &id)))
             .with("One-time password for the console", password.expose())
@@ -223,7 +241,11 @@ pub(super) async fn issue_key(State(house): State<Arc<House>>, submission: Submi
     answer(&house, &visitor, done).await
 }
 
-pub(super) async fn rotate_key(State(house): State<Arc<House>>, Path(prefix): Path<String>, submission: Submission) -> Result<Response, Failure> {
+pub(super) async fn rotate_key(
+    State(house): State<Arc<House>>,
+    Path(prefix): Path<String>,
+    submission: Submission,
+) -> Result<Response, Failure> {
     let Submission { visitor, fields } = submission;
     let done = async {
         let hours = whole(fields.text("hours"), "hours of overlap")?.unwrap_or(0);
@@ -231,7 +253,10 @@ pub(super) async fn rotate_key(State(house): State<Arc<House>>, Path(prefix): Pa
         let prefix = bartizan_core::printable(&prefix);
         let text = match hours {
             0 => format!("Key {} takes the place of {prefix}, which is refused from now on.", issued.key.prefix),
-            hours => format!("Key {} takes the place of {prefix}, which is good for another {hours} hours.", issued.key.prefix),
+            hours => format!(
+                "Key {} takes the place of {prefix}, which is good for another {hours} hours.",
+                issued.key.prefix
+            ),
         };
         Ok(Notice::done(text).with("API key", issued.secret.expose()))
     };
@@ -239,13 +264,20 @@ pub(super) async fn rotate_key(State(house): State<Arc<House>>, Path(prefix): Pa
     answer(&house, &visitor, done).await
 }
 
-pub(super) async fn revoke_key(State(house): State<Arc<House>>, Path(prefix): Path<String>, submission: Submission) -> Result<Response, Failure> {
+pub(super) async fn revoke_key(
+    State(house): State<Arc<House>>,
+    Path(prefix): Path<String>,
+    submission: Submission,
+) -> Result<Response, Failure> {
     let done = house.revoke_key(&submission.visitor.actor, &prefix).await;
     let done = done.map(|()| Notice::done(format!("Key {prefix} is refused from the next request on.")));
     answer(&house, &submission.visitor, done).await
 }
 
-pub(super) async fn lift_restriction(State(house): State<Arc<House>>, submission: Submission) -> Result<Response, Failure> {
+pub(super) async fn lift_restriction(
+    State(house): State<Arc<House>>,
+    submission: Submission,
+) -> Result<Response, Failure> {
     let Submission { visitor, fields } = submission;
     let done = house.lift_restriction(&visitor.actor, fields.text("id")).await.map(|lifted| {
         Notice::done(if lifted { "The restriction was lifted." } else { "The restriction was lifted already." })
@@ -256,7 +288,10 @@ pub(super) async fn lift_restriction(State(house): State<Arc<House>>, submission
 fn roles(fields: &Fields) -> Result<BTreeSet<Role>, AdminError> {
     let roles: Result<BTreeSet<Role>, _> = fields
         .all("roles")
-        .map(|word| Role::parse(word).ok_or_else(|| AdminError::Invalid(format!("`{}` is not a role", bartizan_core::printable(word)))))
+        .map(|word| {
+            Role::parse(word)
+                .ok_or_else(|| AdminError::Invalid(format!("`{}` is not a role", bartizan_core::printable(word))))
+        })
         .collect();
     roles.and_then(|roles| {
         let none = || AdminError::Invalid("choose at least one role".to_owned());

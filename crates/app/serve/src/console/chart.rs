@@ -74,7 +74,9 @@ impl Requests {
             ceiling: words::count(ceiling),
             middle: words::count(ceiling / 2),
             minutes: minutes(seconds),
-            sentence: format!("In the last five minutes {allowed} requests were allowed, {refused} refused, and {failed} failed."),
+            sentence: format!(
+                "In the last five minutes {allowed} requests were allowed, {refused} refused, and {failed} failed."
+            ),
             allowed: words::count(allowed),
             refused: words::count(refused),
             failed: words::count(failed),
@@ -112,7 +114,10 @@ impl Latency {
                 match (figure, runs.last_mut()) {
                     (Some(figure), Some(run)) => {
                         let height = choose(figure) as f64 / ceiling as f64 * (BOTTOM - TOP);
-                        run.push(Point { x: format!("{:.1}", LEFT + (place as f64 + 0.5) * step), y: format!("{:.1}", BOTTOM - height) });
+                        run.push(Point {
+                            x: format!("{:.1}", LEFT + (place as f64 + 0.5) * step),
+                            y: format!("{:.1}", BOTTOM - height),
+                        });
                     }
                     _ => runs.push(Vec::new()),
                 }
@@ -127,7 +132,9 @@ impl Latency {
             tail: line(|figure| figure.1),
             ceiling: words::milliseconds(ceiling),
             middle: words::milliseconds(ceiling / 2),
-            sentence: format!("In the last five minutes half of the sampled requests took at most {all_half}, and 95 of 100 at most {all_tail}."),
+            sentence: format!(
+                "In the last five minutes half of the sampled requests took at most {all_half}, and 95 of 100 at most {all_tail}."
+            ),
             all_half,
             all_tail,
         }
@@ -195,7 +202,10 @@ mod tests {
         assert_eq!(chart.pieces.len(), 2);
         assert_eq!(chart.minutes.len(), 5);
         let last = chart.minutes.last().unwrap();
-        assert_eq!((last.allowed.as_str(), last.refused.as_str(), last.half.as_str(), last.tail.as_str()), ("3", "2", "2.0 ms", "9.0 ms"));
+        assert_eq!(
+            (last.allowed.as_str(), last.refused.as_str(), last.half.as_str(), last.tail.as_str()),
+            ("3", "2", "2.0 ms", "9.0 ms")
+        );
         assert_eq!(Latency::new(&seconds).all_tail, "9.0 ms");
         assert_eq!(Latency::new(&seconds[..10]).all_tail, "no sample");
     }

@@ -52,7 +52,14 @@ impl Frame {
             .collect();
         let principal = &visitor.actor.principal;
         let roles = principal.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
-        Self { title: title.into(), ways, name: principal.name.clone(), roles, csrf: visitor.csrf.clone(), version: env!("CARGO_PKG_VERSION") }
+        Self {
+            title: title.into(),
+            ways,
+            name: principal.name.clone(),
+            roles,
+            csrf: visitor.csrf.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+        }
     }
 }
 

@@ -96,7 +96,11 @@ fn row(house: &House, incident: &Incident) -> Row {
         state: words::state(incident.state),
         unfinished: is_unfinished(incident.state),
         techniques: incident.techniques.iter().map(|technique| shown(technique)).collect::<Vec<_>>().join(", "),
-        who: if incident.principal.is_empty() { "nobody identified".to_owned() } else { name_of(house, &incident.principal) },
+        who: if incident.principal.is_empty() {
+            "nobody identified".to_owned()
+        } else {
+            name_of(house, &incident.principal)
+        },
         asset: incident.asset.name().to_owned(),
         alerts: words::count(incident.alerts),
         drill: incident.drill,
@@ -113,9 +117,16 @@ pub(super) async fn list(State(house): State<Arc<House>>, visitor: Visitor) -> R
     Ok(html(&List { frame: Frame::new(&house, &visitor, "Incidents", "/incidents"), rows, all }))
 }
 
-pub(super) async fn show(State(house): State<Arc<House>>, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+pub(super) async fn show(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
     house.allow(&visitor.actor, Operation::ReadIncidents).await?;
-    let incident = house.responder.incident(&id).ok_or_else(|| Failure::missing("There is no such incident. It may belong to another state folder."))?;
+    let incident = house
+        .responder
+        .incident(&id)
+        .ok_or_else(|| Failure::missing("There is no such incident. It may belong to another state folder."))?;
     let row = row(&house, &incident);
     let timeline = incident
         .timeline
@@ -155,7 +166,9 @@ fn step(house: &House, action: &Action) -> Step {
     let now = house.clock.now();
     let in_force = house.directory.restrictions().iter().any(|held| held.id == action.id && held.is_in_force(now));
     let target = match house.directory.principal(&action.target) {
-        Some(principal) if principal.id == action.target => format!("{} ({})", bartizan_core::printable(&principal.name), principal.id),
+        Some(principal) if principal.id == action.target => {
+            format!("{} ({})", bartizan_core::printable(&principal.name), principal.id)
+        }
         _ => bartizan_core::printable(&action.target),
     };
     Step {
@@ -173,7 +186,8 @@ pub(super) async fn respond(
     submission: Submission,
 ) -> Result<Response, Failure> {
     let Submission { visitor, fields } = submission;
-    let verb = IncidentVerb::parse(&verb).ok_or_else(|| Failure::missing("An incident can be approved, contained, released or closed."))?;
+    let verb = IncidentVerb::parse(&verb)
+        .ok_or_else(|| Failure::missing("An incident can be approved, contained, released or closed."))?;
     let incident = house.respond(&visitor.actor, &id, verb, fields.text("note").trim()).await?;
     Ok(Redirect::to(&format!("/incidents/{}", incident.id)).into_response())
 }

@@ -95,13 +95,21 @@ async fn lines(house: &Arc<House>, before: Option<u64>, count: u64) -> Result<(V
             action: shown(&entry.event.action),
             outcome: words::outcome(entry.event.outcome),
             reason: shown(&entry.event.reason),
-            who: if entry.event.principal.is_empty() { "–".to_owned() } else { name_of(house, &entry.event.principal) },
+            who: if entry.event.principal.is_empty() {
+                "–".to_owned()
+            } else {
+                name_of(house, &entry.event.principal)
+            },
         })
         .collect();
     Ok((lines, start, size))
 }
 
-pub(super) async fn list(State(house): State<Arc<House>>, visitor: Visitor, Query(place): Query<Place>) -> Result<Response, Failure> {
+pub(super) async fn list(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Query(place): Query<Place>,
+) -> Result<Response, Failure> {
     house.allow(&visitor.actor, Operation::ReadLedger).await?;
     let (lines, start, size) = lines(&house, place.before, PAGE).await?;
     let end = start + lines.len() as u64;
@@ -122,7 +130,10 @@ pub(super) async fn list(State(house): State<Arc<House>>, visitor: Visitor, Quer
 /// Compares the log with the checkpoint that is kept outside its folder.
 async fn anchoring(house: &Arc<House>) -> Result<Anchoring, Failure> {
     let Some(folder) = house.anchor_folder() else {
-        return Ok(Anchoring { good: false, sentence: "Not anchored: no place outside the state folder is known. Set ledger.anchor.".to_owned() });
+        return Ok(Anchoring {
+            good: false,
+            sentence: "Not anchored: no place outside the state folder is known. Set ledger.anchor.".to_owned(),
+        });
     };
     let (ledger, storage) = (house.ledger_folder(), house.storage.clone());
     blocking(move || -> Result<_, Failure> {
@@ -149,7 +160,11 @@ async fn anchoring(house: &Arc<House>) -> Result<Anchoring, Failure> {
     .await
 }
 
-pub(super) async fn show(State(house): State<Arc<House>>, visitor: Visitor, Path(index): Path<u64>) -> Result<Response, Failure> {
+pub(super) async fn show(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Path(index): Path<u64>,
+) -> Result<Response, Failure> {
     house.allow(&visitor.actor, Operation::ReadLedger).await?;
     let folder = house.ledger_folder();
     let read = move || -> Result<_, Failure> {
@@ -169,7 +184,11 @@ pub(super) async fn show(State(house): State<Arc<House>>, visitor: Visitor, Path
 }
 
 /// The proof as a file that can be verified without this ledger.
-pub(super) async fn proof_file(State(house): State<Arc<House>>, visitor: Visitor, Path(index): Path<u64>) -> Result<Response, Failure> {
+pub(super) async fn proof_file(
+    State(house): State<Arc<House>>,
+    visitor: Visitor,
+    Path(index): Path<u64>,
+) -> Result<Response, Failure> {
     house.allow(&visitor.actor, Operation::ReadLedger).await?;
     let folder = house.ledger_folder();
     let text = blocking(move || -> Result<_, Failure> { Ok(prove(&LedgerReader::open(&folder)?, index)?) }).await?;

@@ -46,23 +46,32 @@ pub(super) async fn log_in(State(house): State<Arc<House>>, fields: Fields) -> R
         // The name typed may be a password in the wrong field: only the id of somebody who exists is kept.
         let known = house.directory.principal(&name).filter(|principal| principal.name == name);
         let id = known.map(|principal| principal.id.clone()).unwrap_or_default();
-        let event = Event::new("admin.login-refused", event_id(now), now, "LogIn", house.system(), Outcome::Deny).by(&id).because("wrong-password");
+        let event = Event::new("admin.login-refused", event_id(now), now, "LogIn", house.system(), Outcome::Deny)
+            .by(&id)
+            .because("wrong-password");
         house.record(event).await?;
         let problem = "Name and password do not belong together.";
         return Ok((StatusCode::UNAUTHORIZED, html(&Page { problem })).into_response());
     };
-    let event = Event::new("admin.login", event_id(now), now, "LogIn", house.system(), Outcome::Allow).by(&principal.id);
+    let event =
+        Event::new("admin.login", event_id(now), now, "LogIn", house.system(), Outcome::Allow).by(&principal.id);
     house.record(event).await?;
     let next = if must_change_password { "/password" } else { "/overview" };
     enter(&house, &principal.id, must_change_password, next)
 }
 
 /// Opens a session and goes on to a page.
-pub(super) fn enter(house: &House, principal: &str, must_change_password: bool, next: &str) -> Result<Response, Failure> {
+pub(super) fn enter(
+    house: &House,
+    principal: &str,
+    must_change_password: bool,
+    next: &str,
+) -> Result<Response, Failure> {
     let minutes = house.config.load().console.session_minutes;
     let opened = house.sessions.open(principal, must_change_password, house.clock.now(), minutes);
     let header = opened.as_deref().and_then(set_cookie);
-    let header = header.ok_or_else(|| Failure::internal("The system gives no randomness, so no session was opened."))?;
+    let header =
+        header.ok_or_else(|| Failure::internal("The system gives no randomness, so no session was opened."))?;
     Ok(([(SET_COOKIE, header)], Redirect::to(next)).into_response())
 }
 

@@ -58,7 +58,8 @@ pub(super) async fn page(State(house): State<Arc<House>>, visitor: Visitor) -> R
     let seconds = house.traffic.last(300, house.clock.now());
     let incidents = may(&house, &visitor.actor, Operation::ReadIncidents).then(|| rows(&house));
     let unfinished = incidents.iter().flatten().filter(|row| row.unfinished).count();
-    let lines = if may(&house, &visitor.actor, Operation::ReadLedger) { Some(last_lines(&house, LINES).await?) } else { None };
+    let lines =
+        if may(&house, &visitor.actor, Operation::ReadLedger) { Some(last_lines(&house, LINES).await?) } else { None };
     let statistics = house.ledger.statistics();
     let page = Page {
         frame: Frame::new(&house, &visitor, "Overview", "/overview"),

@@ -47,12 +47,14 @@ pub(super) async fn change(State(house): State<Arc<House>>, submission: Submissi
         return again(StatusCode::TOO_MANY_REQUESTS, "Too many failed attempts. Wait 30 seconds and try again.");
     }
     let current = Secret::new(fields.text("current").to_owned());
-    let (directory, name, is_new, must) = (house.directory.clone(), principal.name.clone(), new.clone(), visitor.must_change_password);
+    let (directory, name, is_new, must) =
+        (house.directory.clone(), principal.name.clone(), new.clone(), visitor.must_change_password);
     let check = move || {
         let opens = |password| directory.log_in(&Tenant::default(), &name, password, now).is_some();
         (must || opens(&current), opens(&is_new))
     };
-    let (good, same) = tokio::task::spawn_blocking(check).await.map_err(|error| Failure::internal(error.to_string()))?;
+    let (good, same) =
+        tokio::task::spawn_blocking(check).await.map_err(|error| Failure::internal(error.to_string()))?;
     house.sessions.tried(&principal.name, good, now);
     if !good {
         return again(StatusCode::FORBIDDEN, "The current password is wrong.");

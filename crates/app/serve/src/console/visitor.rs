@@ -19,7 +19,11 @@ const COOKIE_NAME: &str = "bartizan_session";
 /// The session cookie of a request.
 pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get(COOKIE)?.to_str().ok()?;
-    cookies.split(';').filter_map(|cookie| cookie.trim().split_once('=')).find(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| value)
+    cookies
+        .split(';')
+        .filter_map(|cookie| cookie.trim().split_once('='))
+        .find(|(name, _)| *name == COOKIE_NAME)
+        .map(|(_, value)| value)
 }
 
 /// The header that sets the session cookie; an empty value ends it.
@@ -96,9 +100,10 @@ impl FromRequest<Arc<House>> for Fields {
         if site.is_some_and(|site| site != b"same-origin" && site != b"none") {
             return Err(Failure::forbidden("This form was not sent by a page of the console.").into_response());
         }
-        let Form(fields) = Form::<Vec<(String, String)>>::from_request(request, house)
-            .await
-            .map_err(|_| Failure::new(hyper::StatusCode::BAD_REQUEST, "Not understood", "This is not a form of the console.").into_response())?;
+        let Form(fields) = Form::<Vec<(String, String)>>::from_request(request, house).await.map_err(|_| {
+            Failure::new(hyper::StatusCode::BAD_REQUEST, "Not understood", "This is not a form of the console.")
+                .into_response()
+        })?;
         Ok(Self(fields))
     }
 }
@@ -116,7 +121,8 @@ impl FromRequest<Arc<House>> for Submission {
         let visitor = Visitor::admit(house, request.headers(), request.uri().path())?;
         let fields = Fields::from_request(request, house).await?;
         if !bartizan_signing::constant_time_equal(fields.text("csrf").as_bytes(), visitor.csrf.as_bytes()) {
-            let message = "This form is from another session, so nothing was done. Go back, reload the page and try again.";
+            let message =
+                "This form is from another session, so nothing was done. Go back, reload the page and try again.";
             return Err(Failure::forbidden(message).into_response());
         }
         Ok(Self { visitor, fields })

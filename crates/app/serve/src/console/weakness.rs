@@ -78,7 +78,7 @@ pub(super) fn weaknesses(house: &House) -> Vec<Weakness> {
         } else {
             format!("{} keys never expire", count(endless))
         };
-        weak(false, title, "Rotate it under Access, with an end.");
+        weak(false, title, "Make one with an end under Access, then revoke this one.");
     }
     if config.gateway.information_bits_per_day == 0 {
         weak(

@@ -230,7 +230,7 @@ test("an_entry_of_the_ledger_is_verified_in_front_of_the_reader", async () => {
   await page.locator("#verdict").getByText("verified").waitFor();
   const steps = page.locator(".steps");
   for (const word of ["read", "equal", "signed"]) await steps.locator(".tag", { hasText: word }).waitFor();
-  assert.ok((await steps.locator("ul li").count()) >= 2, "the way up the tree is shown");
+  assert.ok((await steps.locator("ul li").count()) >= 1, "the way up the tree is shown");
   const command = await page.locator("pre", { hasText: "audit verify --proof" }).textContent();
   const verifier = command.match(/--verifier '([^']+)'/)[1];
   const proof = await (await page.context().request.get(`/ledger/${index}/proof`)).text();

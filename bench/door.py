@@ -109,14 +109,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--requests", type=int, default=200_000)
+    parser.add_argument("--no-build", action="store_true", help="measure the binaries that lie there")
     arguments = parser.parse_args()
     for tool in ("nginx", "wrk"):
         if not (shutil.which(tool) or Path(f"/usr/sbin/{tool}").exists()):
             print(f"skipped: {tool} is missing (Debian: apt-get install {tool})")
             return
     nginx_binary = shutil.which("nginx") or "/usr/sbin/nginx"
-    subprocess.run(["cargo", "build", "--quiet", "--release", "--package", "bartizan-cli"], cwd=ROOT, check=True)
-    subprocess.run(["cargo", "build", "--quiet", "--release", "--package", "bartizan-gateway", "--examples"], cwd=ROOT, check=True)
+    if not arguments.no_build:
+        for what in (["bartizan-cli"], ["bartizan-gateway", "--examples"]):
+            subprocess.run(["cargo", "build", "--quiet", "--release", "--package", *what], cwd=ROOT, check=True)
     with tempfile.TemporaryDirectory() as name:
         measure(Path(name), nginx_binary, arguments)
 

@@ -22,9 +22,12 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=200)
-    count = parser.parse_args().count
+    parser.add_argument("--no-build", action="store_true", help="use the binary that lies there")
+    arguments = parser.parse_args()
+    count = arguments.count
     binary = TARGET / "release/bartizan"
-    subprocess.run(["cargo", "build", "--quiet", "--release", "--package", "bartizan-cli"], cwd=ROOT, check=True)
+    if not arguments.no_build:
+        subprocess.run(["cargo", "build", "--quiet", "--release", "--package", "bartizan-cli"], cwd=ROOT, check=True)
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "XDG_STATE_HOME": f"{folder}/xdg", "BARTIZAN_STATE": f"{folder}/state"}
         daemon = subprocess.Popen(

@@ -66,7 +66,7 @@ fn command_exists(command: &str) -> bool {
     let words: Vec<&str> = command.split_whitespace().collect();
     match words.as_slice() {
         ["cargo", "xtask", verb, rest @ ..] => {
-            let known = ["test", "bench", "check-layers", "check-capabilities", "ci"].contains(verb);
+            let known = ["test", "bench", "check-layers", "check-capabilities", "check-licences", "ci"].contains(verb);
             known && (*verb != "bench" || rest.iter().all(|name| crate::bench::exists(name)))
         }
         ["bartizan", verb, ..] => root().join(format!("crates/app/cli/src/{verb}.rs")).exists() || *verb == "restore",

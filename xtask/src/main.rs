@@ -4,6 +4,7 @@ mod bench;
 mod capabilities;
 mod ci;
 mod layers;
+mod licences;
 mod setup;
 mod tests;
 mod workspace;
@@ -15,6 +16,7 @@ cargo xtask test [--long]       run all tests; installs what they need, or says 
 cargo xtask bench [NAME]        run the benchmarks of bench/ and print ratios
 cargo xtask check-layers        fail on an arrow between crates that the architecture forbids
 cargo xtask check-capabilities  fail where docs/capabilities.md names what does not exist
+cargo xtask check-licences      licences, bans and sources of all dependencies, by deny.toml
 cargo xtask ci                  what CI runs: format, lints, licences, the checks, the tests
 ";
 
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         ["bench", name] => bench::run_benches(Some(name)),
         ["check-layers"] => layers::check(),
         ["check-capabilities"] => capabilities::check(),
+        ["check-licences"] => licences::check(),
         ["ci"] => ci::run_ci(),
         ["--help" | "-h" | "help"] => {
             print!("{HELP}");

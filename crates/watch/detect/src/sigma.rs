@@ -1,6 +1,6 @@
 //! Sigma rules, compiled by rsigma.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use bartizan_core::{Event, Severity, printable};
@@ -26,9 +26,7 @@ const QUIET_SECONDS: u64 = 30;
 /// The default pack and the user's folders.
 pub struct Sigma {
     engine: CorrelationEngine,
-    summaries: Vec<RuleSummary>,
-    /// From what rsigma reports (id or title) to our summary.
-    index: HashMap<String, usize>,
+    known: BTreeMap<String, Option<RuleSummary>>,
 }
 
 impl Sigma {
@@ -58,37 +56,36 @@ impl Sigma {
         };
         let mut engine = CorrelationEngine::new(config);
         engine.add_collection(&all).map_err(|error| DetectError::Compile(printable(&error.to_string())))?;
-        let (summaries, index) = summarize(&all)?;
-        Ok(Self { engine, summaries, index })
+        let known = summarize(&all)?;
+        Ok(Self { engine, known })
     }
 
-    fn alert(&self, event: &Event, fired: &EvaluationResult) -> Alert {
+    fn alert(&self, event: &Event, fired: &EvaluationResult) -> Option<Alert> {
         let header = &fired.header;
-        let summary =
-            header.rule_id.as_ref().and_then(|id| self.index.get(id)).or_else(|| self.index.get(&header.rule_title));
-        let summary = summary.and_then(|index| self.summaries.get(*index));
-        let text = |key: &str| event.data.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-        let mut message = match fired.as_correlation() {
-            Some(body) => format!("{}: {} within {} s", header.rule_title, body.aggregated_value, body.timespan_secs),
-            None => format!("{}: {} {}", header.rule_title, event.kind, event.reason).trim_end().to_owned(),
+        let summary = self.known.get(header.rule_id.as_ref().unwrap_or(&header.rule_title))?.as_ref()?;
+        let text = |key: &str| event.data.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let mut message = match (fired.as_correlation(), text("message")) {
+            (Some(body), _) => format!("{}: {} within {} s", summary.title, body.aggregated_value, body.timespan_secs),
+            (None, "") => format!("{}: {} {}", summary.title, event.kind, event.reason),
+            (None, said) => format!("{}: {said}", summary.title),
         };
         if let (Some(score), Some(threshold)) = (ppm(event, "score_ppm"), ppm(event, "threshold_ppm")) {
             message.push_str(&format!(" (score {score:.2}, threshold {threshold:.2})"));
         }
-        Alert {
-            rule: summary.map_or_else(|| header.rule_title.clone(), |summary| summary.id.clone()),
-            title: header.rule_title.clone(),
-            severity: severity(header.level),
-            techniques: techniques(&header.tags),
+        Some(Alert {
+            rule: summary.id.clone(),
+            title: summary.title.clone(),
+            severity: summary.severity,
+            techniques: summary.techniques.clone(),
             tenant: event.tenant.clone(),
             principal: event.principal.clone(),
-            key: text("key"),
+            key: text("key").to_owned(),
             asset: event.asset.clone(),
             drill: event.data.get("drill").and_then(serde_json::Value::as_bool).unwrap_or_default(),
             time: event.time,
-            message: printable(&message),
+            message: printable(message.trim_end()),
             event: event.id.clone(),
-        }
+        })
     }
 }
 
@@ -96,11 +93,11 @@ impl RuleEngine for Sigma {
     fn evaluate(&mut self, event: &Event) -> Vec<Alert> {
         let fields = flatten(event);
         let fired = self.engine.process_event_at(&JsonEvent::borrow(&fields), event.time.seconds());
-        fired.iter().map(|fired| self.alert(event, fired)).collect()
+        fired.iter().filter_map(|fired| self.alert(event, fired)).collect()
     }
 
     fn rules(&self) -> Vec<RuleSummary> {
-        self.summaries.clone()
+        self.known.values().flatten().cloned().collect()
     }
 }
 
@@ -148,46 +145,31 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>, depth: u32) -> Result<(), Dete
     Ok(())
 }
 
-type Summaries = (Vec<RuleSummary>, HashMap<String, usize>);
-
-/// What can raise alerts: rules that no correlation uses up, and correlations.
-fn summarize(all: &SigmaCollection) -> Result<Summaries, DetectError> {
-    let (mut summaries, mut index) = (Vec::new(), HashMap::new());
+/// Each rule's summary by what rsigma reports of it (id, or title where it has none); `None` for a
+/// rule that only feeds correlations, which says nothing by itself.
+fn summarize(all: &SigmaCollection) -> Result<BTreeMap<String, Option<RuleSummary>>, DetectError> {
     let plain = all.rules.iter().map(|rule| (&rule.id, &rule.name, &rule.title, rule.level, &rule.tags));
     let correlations = all.correlations.iter().map(|rule| (&rule.id, &rule.name, &rule.title, rule.level, &rule.tags));
-    let absorbed: Vec<&String> = all
-        .correlations
-        .iter()
-        .filter(|correlation| !correlation.generate)
-        .flat_map(|correlation| &correlation.rules)
-        .collect();
+    let silent = all.correlations.iter().filter(|correlation| !correlation.generate);
+    let fed: BTreeSet<&str> = silent.flat_map(|correlation| &correlation.rules).map(String::as_str).collect();
+    let (mut known, mut stable_names) = (BTreeMap::new(), BTreeSet::new());
     for (id, name, title, level, tags) in plain.chain(correlations) {
-        let key = id.as_ref().unwrap_or(title);
-        if index.insert(key.clone(), summaries.len()).is_some() {
-            return Err(DetectError::Compile(format!("two rules have the id `{}`", printable(key))));
-        }
         let stable = name.as_ref().or(id.as_ref()).unwrap_or(title);
-        summaries.push(RuleSummary {
+        let is_fed =
+            [name.as_ref(), id.as_ref(), Some(title)].into_iter().flatten().any(|word| fed.contains(word.as_str()));
+        let summary = RuleSummary {
             id: printable(stable),
             title: printable(title),
             severity: severity(level),
             techniques: techniques(tags),
-        });
+        };
+        let reported = id.as_ref().unwrap_or(title);
+        let is_new = known.insert(reported.clone(), (!is_fed).then_some(summary)).is_none();
+        if !is_new || !stable_names.insert(stable) {
+            return Err(DetectError::Compile(format!("two rules have the id or name `{}`", printable(stable))));
+        }
     }
-    let is_absorbed = |summary: &RuleSummary| absorbed.iter().any(|name| **name == summary.id);
-    // Positions in `index` must stay true, so what is absorbed is only left out of the list at its end.
-    let shown: Vec<bool> = summaries.iter().map(|summary| !is_absorbed(summary)).collect();
-    index.retain(|_, place| shown.get(*place).copied().unwrap_or_default());
-    let mut places = Vec::with_capacity(shown.len());
-    let mut next = 0;
-    for shown in &shown {
-        places.push(next);
-        next += usize::from(*shown);
-    }
-    index.values_mut().for_each(|place| *place = places.get(*place).copied().unwrap_or_default());
-    let mut keep = shown.iter();
-    summaries.retain(|_| keep.next().copied().unwrap_or_default());
-    Ok((summaries, index))
+    Ok(known)
 }
 
 fn ppm(event: &Event, key: &str) -> Option<f64> {

@@ -6,7 +6,6 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
-use serde_json::Value;
 
 use crate::workspace::{has, root, run};
 
@@ -21,26 +20,41 @@ pub(crate) fn check() -> anyhow::Result<()> {
     let rules: toml::Table = fs::read_to_string(root().join("deny.toml"))?.parse()?;
     let allowed = texts(rules.get("licenses").and_then(|section| section.get("allow")), "");
     let banned = texts(rules.get("bans").and_then(|section| section.get("deny")), "crate");
+    // What is really built with every feature on every target; Cargo.lock holds more than that.
+    let arguments = [
+        "tree",
+        "--workspace",
+        "--all-features",
+        "--target",
+        "all",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}|{l}",
+        "--locked",
+    ];
     let output = Command::new("cargo")
-        .args(["metadata", "--all-features", "--format-version", "1", "--locked"])
+        .args(arguments)
         .current_dir(root())
         .output()
-        .context("cargo metadata could not be started")?;
-    ensure!(output.status.success(), "cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout)?;
-    let packages = metadata["packages"].as_array().context("cargo metadata lists no packages")?;
+        .context("cargo tree could not be started")?;
+    ensure!(output.status.success(), "cargo tree failed: {}", String::from_utf8_lossy(&output.stderr));
+    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let packages: BTreeSet<&str> =
+        listed.lines().map(|line| line.trim_end_matches(" (*)")).filter(|line| !line.is_empty()).collect();
     let mut wrong = Vec::new();
-    for package in packages {
-        let word = |key: &str| package[key].as_str().unwrap_or_default();
-        let (name, version, licence) = (word("name"), word("version"), word("license"));
+    for package in &packages {
+        let (what, licence) = package.split_once('|').unwrap_or((package, ""));
+        let mut words = what.split(' ');
+        let (name, version) =
+            (words.next().unwrap_or_default(), words.next().unwrap_or_default().trim_start_matches('v'));
         if !is_allowed(licence, &allowed) {
             wrong.push(format!("{name} {version}: licence `{licence}` is not allowed"));
         }
         if banned.iter().any(|ban| is_banned(name, version, ban)) {
             wrong.push(format!("{name} {version} is banned"));
         }
-        let source = word("source");
-        if !source.is_empty() && !source.starts_with("registry+") && !source.starts_with("sparse+") {
+        if what.contains("(http") || what.contains("(git") {
             wrong.push(format!("{name} {version} does not come from the registry"));
         }
     }

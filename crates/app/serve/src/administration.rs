@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
-use bartizan_access::{AccessError, IssuedKey, Operation, Policies, Principal, Resource, Restriction, RestrictionKind, Role};
+use bartizan_access::{
+    AccessError, IssuedKey, Operation, Policies, Principal, Resource, Restriction, RestrictionKind, Role,
+};
 use bartizan_core::{Event, Incident, Outcome, Secret, Tenant, event_id};
 use bartizan_detect::{RuleEngine, Sigma};
 use thiserror::Error;
@@ -84,9 +86,10 @@ impl House {
             return Ok(());
         }
         let now = self.clock.now();
-        let mut event = Event::new("admin.refusal", event_id(now), now, operation.as_str(), self.system(), Outcome::Deny)
-            .by(actor.id())
-            .because(&decision.reason);
+        let mut event =
+            Event::new("admin.refusal", event_id(now), now, operation.as_str(), self.system(), Outcome::Deny)
+                .by(actor.id())
+                .because(&decision.reason);
         event.policy = decision.policy;
         self.record(event).await?;
         Err(AdminError::Forbidden)
@@ -104,7 +107,14 @@ impl House {
     }
 
     /// Adds a principal.
-    pub(crate) async fn add_principal(&self, actor: &Actor, tenant: Tenant, name: &str, roles: BTreeSet<Role>, protected: bool) -> Result<Arc<Principal>, AdminError> {
+    pub(crate) async fn add_principal(
+        &self,
+        actor: &Actor,
+        tenant: Tenant,
+        name: &str,
+        roles: BTreeSet<Role>,
+        protected: bool,
+    ) -> Result<Arc<Principal>, AdminError> {
         if roles.is_empty() {
             return Err(AdminError::Invalid("a principal needs at least one role".to_owned()));
         }
@@ -115,7 +125,13 @@ impl House {
     }
 
     /// Changes a principal's roles and protection.
-    pub(crate) async fn change_principal(&self, actor: &Actor, id: &str, roles: Option<BTreeSet<Role>>, protected: Option<bool>) -> Result<(), AdminError> {
+    pub(crate) async fn change_principal(
+        &self,
+        actor: &Actor,
+        id: &str,
+        roles: Option<BTreeSet<Role>>,
+        protected: Option<bool>,
+    ) -> Result<(), AdminError> {
         self.allow(actor, Operation::ManageAccess).await?;
         let id = self.principal_id(id)?;
         self.intend(actor, Operation::ManageAccess, "ChangePrincipal", &id).await?;
@@ -157,13 +173,19 @@ impl House {
             return Err(AdminError::Invalid("a password needs at least 12 characters".to_owned()));
         }
         let now = self.clock.now();
-        let event = Event::new("admin.change", event_id(now), now, "SetOwnPassword", self.system(), Outcome::Allow).by(actor.id());
+        let event = Event::new("admin.change", event_id(now), now, "SetOwnPassword", self.system(), Outcome::Allow)
+            .by(actor.id());
         self.record(event).await?;
         Ok(self.directory.set_password(actor.id(), password, false)?)
     }
 
     /// Makes a key.
-    pub(crate) async fn issue_key(&self, actor: &Actor, principal: &str, days: Option<u32>) -> Result<IssuedKey, AdminError> {
+    pub(crate) async fn issue_key(
+        &self,
+        actor: &Actor,
+        principal: &str,
+        days: Option<u32>,
+    ) -> Result<IssuedKey, AdminError> {
         self.allow(actor, Operation::ManageAccess).await?;
         let principal = self.principal_id(principal)?;
         self.intend(actor, Operation::ManageAccess, "IssueKey", &principal).await?;
@@ -204,14 +226,23 @@ impl House {
     }
 
     /// Approves, contains, releases or closes an incident.
-    pub(crate) async fn respond(&self, actor: &Actor, id: &str, verb: IncidentVerb, note: &str) -> Result<Incident, AdminError> {
+    pub(crate) async fn respond(
+        &self,
+        actor: &Actor,
+        id: &str,
+        verb: IncidentVerb,
+        note: &str,
+    ) -> Result<Incident, AdminError> {
         self.allow(actor, Operation::RespondToIncident).await?;
         if self.responder.incident(id).is_none() {
             let id = bartizan_core::printable(id);
-            return Err(AdminError::Missing(format!("there is no incident `{id}`; list them with `bartizan incident list`")));
+            return Err(AdminError::Missing(format!(
+                "there is no incident `{id}`; list them with `bartizan incident list`"
+            )));
         }
         self.intend(actor, Operation::RespondToIncident, verb.action(), id).await?;
-        let (responder, id, who, note) = (self.responder.clone(), id.to_owned(), actor.id().to_owned(), note.to_owned());
+        let (responder, id, who, note) =
+            (self.responder.clone(), id.to_owned(), actor.id().to_owned(), note.to_owned());
         let work = move || match verb {
             IncidentVerb::Approve => responder.approve(&id, &who),
             IncidentVerb::Contain => responder.contain(&id, &who),
@@ -244,15 +275,26 @@ impl House {
     }
 
     /// A throw-away principal with a key, for a drill; both end by themselves.
-    pub(crate) async fn drill_participant(&self, actor: &Actor, name: &str, seconds: u32) -> Result<(Arc<Principal>, IssuedKey), AdminError> {
+    pub(crate) async fn drill_participant(
+        &self,
+        actor: &Actor,
+        name: &str,
+        seconds: u32,
+    ) -> Result<(Arc<Principal>, IssuedKey), AdminError> {
         self.intend(actor, Operation::RunDrill, "CreateDrillParticipant", name).await?;
         let now = self.clock.now();
         let ends = now.plus_seconds(i64::from(seconds.min(3600)));
         let unique = format!("{name} {}", event_id(now));
-        let principal = self.directory.add_principal(Tenant::default(), &unique, BTreeSet::from([Role::Client]), now, |principal| {
-            principal.drill = true;
-            principal.expires = Some(ends);
-        })?;
+        let principal = self.directory.add_principal(
+            Tenant::default(),
+            &unique,
+            BTreeSet::from([Role::Client]),
+            now,
+            |principal| {
+                principal.drill = true;
+                principal.expires = Some(ends);
+            },
+        )?;
         let issued = self.directory.issue_key(&principal.id, now, Some(ends))?;
         Ok((principal, issued))
     }
@@ -262,8 +304,13 @@ impl House {
         self.intend(actor, Operation::RunDrill, "EndDrill", &principals.join("+")).await?;
         for id in principals {
             if self.directory.principal(id).is_some_and(|principal| principal.drill) {
-                let keys: BTreeSet<String> =
-                    self.directory.keys().into_iter().filter(|key| key.principal == *id).map(|key| key.prefix).collect();
+                let keys: BTreeSet<String> = self
+                    .directory
+                    .keys()
+                    .into_iter()
+                    .filter(|key| key.principal == *id)
+                    .map(|key| key.prefix)
+                    .collect();
                 for restriction in self.directory.restrictions() {
                     if restriction.target == *id || keys.contains(&restriction.target) {
                         self.directory.lift(&restriction.id)?;

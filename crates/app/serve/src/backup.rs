@@ -61,14 +61,21 @@ impl House {
     pub(crate) async fn backup(&self, actor: &Actor, path: &Path, key_file: &Path) -> Result<usize, AdminError> {
         self.allow(actor, Operation::ManageSystem).await?;
         let state = self.state.path().to_owned();
-        let inside = |file: &Path| file.parent().and_then(|p| p.canonicalize().ok()).zip(state.canonicalize().ok()).is_some_and(|(p, s)| p.starts_with(s));
+        let inside = |file: &Path| {
+            file.parent()
+                .and_then(|p| p.canonicalize().ok())
+                .zip(state.canonicalize().ok())
+                .is_some_and(|(p, s)| p.starts_with(s))
+        };
         if inside(path) || inside(key_file) {
             return Err(AdminError::Invalid("backup and key must lie outside the state folder".to_owned()));
         }
         let now = self.clock.now();
-        let event = Event::new("admin.change", event_id(now), now, "Backup", self.system(), Outcome::Allow).by(actor.id());
+        let event =
+            Event::new("admin.change", event_id(now), now, "Backup", self.system(), Outcome::Allow).by(actor.id());
         self.record(event).await?;
-        let key = load_or_create_key(&Disk, key_file, KeyKind::Aes256).map_err(|error| AdminError::Failed(error.to_string()))?;
+        let key = load_or_create_key(&Disk, key_file, KeyKind::Aes256)
+            .map_err(|error| AdminError::Failed(error.to_string()))?;
         let path = path.to_owned();
         let work = move || write_backup(&state, &path, &key);
         let done = tokio::task::spawn_blocking(work).await.map_err(|error| AdminError::Failed(error.to_string()))?;

@@ -118,7 +118,8 @@ impl AdminClient {
         if status == StatusCode::OK {
             return Ok(answer);
         }
-        let message = answer.pointer("/error/message").and_then(Value::as_str).unwrap_or("the daemon refused").to_owned();
+        let message =
+            answer.pointer("/error/message").and_then(Value::as_str).unwrap_or("the daemon refused").to_owned();
         Err(ClientError::Refused { status: status.as_u16(), message })
     }
 

@@ -195,7 +195,8 @@ impl Config {
                 text.parse().map_err(|error| invalid(&path.display().to_string(), &text, &error))?
             }
         };
-        let mut variables: Vec<_> = environment.filter(|(name, _)| name.starts_with("BARTIZAN_") && name.contains("__")).collect();
+        let mut variables: Vec<_> =
+            environment.filter(|(name, _)| name.starts_with("BARTIZAN_") && name.contains("__")).collect();
         variables.sort();
         for (name, value) in variables {
             lay_over(&mut table, &name, &value)?;
@@ -220,10 +221,16 @@ impl Config {
         };
         let gateway = self.gateway.listen.parse::<std::net::SocketAddr>();
         if gateway.is_ok_and(|address| !address.ip().is_loopback()) {
-            return wrong("gateway.listen", "is not a loopback address, and this version serves no TLS; listen on 127.0.0.1 behind a TLS proxy");
+            return wrong(
+                "gateway.listen",
+                "is not a loopback address, and this version serves no TLS; listen on 127.0.0.1 behind a TLS proxy",
+            );
         }
         if !console.ip().is_loopback() {
-            return wrong("console.listen", "is not a loopback address, and this version serves no TLS; listen on 127.0.0.1 behind a TLS proxy");
+            return wrong(
+                "console.listen",
+                "is not a loopback address, and this version serves no TLS; listen on 127.0.0.1 behind a TLS proxy",
+            );
         }
         if self.console.session_minutes == 0 {
             return wrong("console.session_minutes", "must be at least 1");
@@ -243,7 +250,9 @@ impl Config {
 pub fn resolve_secret(reference: &str) -> Result<Secret<String>, ConfigError> {
     let wrong = |reason: String| ConfigError::Secret { reference: bartizan_core::printable(reference), reason };
     match reference.split_once(':') {
-        Some(("env", name)) => std::env::var(name).map(Secret::new).map_err(|_| wrong("there is no such variable".to_owned())),
+        Some(("env", name)) => {
+            std::env::var(name).map(Secret::new).map_err(|_| wrong("there is no such variable".to_owned()))
+        }
         Some(("file", path)) => {
             let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
             Ok(Secret::new(text.trim_end().to_owned()))
@@ -292,9 +301,10 @@ fn invalid(file: &str, text: &str, error: &toml::de::Error) -> ConfigError {
 fn with_hint(message: &str) -> String {
     let message = bartizan_core::printable(&message.replace('\n', " "));
     let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    let hint = names.split_first().filter(|_| message.starts_with("unknown")).and_then(|(wrong, known)| {
-        known.iter().min_by_key(|name| strsim::damerau_levenshtein(wrong, name))
-    });
+    let hint = names
+        .split_first()
+        .filter(|_| message.starts_with("unknown"))
+        .and_then(|(wrong, known)| known.iter().min_by_key(|name| strsim::damerau_levenshtein(wrong, name)));
     match hint {
         Some(hint) => format!("{message}; did you mean `{hint}`?"),
         None => message,
@@ -316,7 +326,11 @@ mod tests {
     #[test]
     fn the_environment_lies_over_the_file_and_the_file_over_the_defaults() {
         let text = "[gateway]\nburst = 7\nbody_bytes = 1000\n";
-        let config = load(text, &[("BARTIZAN_GATEWAY__BURST", "9"), ("BARTIZAN_GATEWAY__MODE", "enforce"), ("BARTIZAN_LONG", "1")]).unwrap();
+        let config = load(
+            text,
+            &[("BARTIZAN_GATEWAY__BURST", "9"), ("BARTIZAN_GATEWAY__MODE", "enforce"), ("BARTIZAN_LONG", "1")],
+        )
+        .unwrap();
         assert_eq!((config.gateway.burst, config.gateway.body_bytes), (9, 1000));
         assert_eq!(config.gateway.mode, bartizan_gateway::Mode::Enforce);
         assert_eq!(config.gateway.requests_per_second, bartizan_gateway::Settings::default().requests_per_second);

@@ -8,7 +8,9 @@ use std::time::Duration;
 use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
 use bartizan_core::{Asset, AssetKind, Secret, Tenant};
-use bartizan_gateway::{Backend, Durability, Exposure, Gateway, GatewayParts, Listener, ListenerLimits, Mode, Proxy, check_exposure};
+use bartizan_gateway::{
+    Backend, Durability, Exposure, Gateway, GatewayParts, Listener, ListenerLimits, Mode, Proxy, check_exposure,
+};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -154,7 +156,8 @@ async fn serve(
     let console = TcpListener::bind(address).await.map_err(listen(address))?;
     let console_address = console.local_addr().map_err(listen(address))?;
     let socket = admin_socket(house)?;
-    let exposed = if config.upstream.url.is_empty() { Exposed::NotApplicable } else { exposed(&config.upstream.url).await };
+    let exposed =
+        if config.upstream.url.is_empty() { Exposed::NotApplicable } else { exposed(&config.upstream.url).await };
 
     let _ = house.serving.set(Serving { gateway: gateway_address, example: example.clone() });
 
@@ -265,12 +268,19 @@ impl Connected<IncomingStream<'_, UnixListener>> for PeerUser {
 
 async fn serve_socket(socket: UnixListener, house: Arc<House>, stopped: watch::Receiver<bool>) {
     let owner = own_user(house.state.path());
-    let check = move |info: axum::extract::ConnectInfo<PeerUser>, request: axum::extract::Request, next: axum::middleware::Next| async move {
+    let check = move |info: axum::extract::ConnectInfo<PeerUser>,
+                      request: axum::extract::Request,
+                      next: axum::middleware::Next| async move {
         use axum::response::IntoResponse as _;
         // Root can read and write the folder anyway.
         match info.0.0 {
             Some(user) if user == owner || user == 0 => next.run(request).await,
-            _ => api::Problem::new(hyper::StatusCode::FORBIDDEN, "forbidden", "only the owner of the state folder may use its socket").into_response(),
+            _ => api::Problem::new(
+                hyper::StatusCode::FORBIDDEN,
+                "forbidden",
+                "only the owner of the state folder may use its socket",
+            )
+            .into_response(),
         }
     };
     let router = api::by_socket(house, owner).layer(axum::middleware::from_fn(check));

@@ -154,7 +154,8 @@ async fn drill(
     if owner.is_some() {
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    let attack = Attack { kind: request.kind, attacker: request.attacker, budget: request.budget, target: target.clone() };
+    let attack =
+        Attack { kind: request.kind, attacker: request.attacker, budget: request.budget, target: target.clone() };
     let first_hostile = SystemClock.now();
     let served = attack.run(&attacker.key).await?;
     let incident = wait_for_incident(admin, &attacker.principal).await?;
@@ -171,7 +172,16 @@ async fn drill(
         DrillKind::Extraction => Some(extraction::measure(&served, request.attacker).map_err(Box::new)?),
         _ => None,
     };
-    Ok(report(request, overview, first_hostile, &served, incident.as_ref(), (honest_requests, honest_refused), extraction, proof))
+    Ok(report(
+        request,
+        overview,
+        first_hostile,
+        &served,
+        incident.as_ref(),
+        (honest_requests, honest_refused),
+        extraction,
+        proof,
+    ))
 }
 
 #[expect(clippy::too_many_arguments, reason = "each is one part of the report")]
@@ -187,8 +197,13 @@ fn report(
 ) -> DrillReport {
     let words = |pointer: &str| -> Vec<String> {
         let rows = incident.and_then(|incident| incident.get(pointer)).and_then(Value::as_array);
-        rows.map(|rows| rows.iter().filter_map(|row| row.as_str().or_else(|| row.get("kind")?.as_str())).map(ToOwned::to_owned).collect())
-            .unwrap_or_default()
+        rows.map(|rows| {
+            rows.iter()
+                .filter_map(|row| row.as_str().or_else(|| row.get("kind")?.as_str()))
+                .map(ToOwned::to_owned)
+                .collect()
+        })
+        .unwrap_or_default()
     };
     let opened = incident.and_then(|incident| Timestamp::parse(text(incident, "opened")));
     let in_force = incident.is_some_and(|incident| text(incident, "state") == "contained");
@@ -243,7 +258,8 @@ fn advice(report: &DrillReport, overview: &Value, request: &DrillRequest) -> Vec
     } else if report.detected_seconds.is_none() {
         advice.push("no rule fired; look at `[monitor]` and at the rules' thresholds".to_owned());
     } else {
-        advice.push("the incident was opened but no action stopped the attack; see `bartizan incident show`".to_owned());
+        advice
+            .push("the incident was opened but no action stopped the attack; see `bartizan incident show`".to_owned());
     }
     advice
 }

@@ -97,7 +97,11 @@ impl House {
     ///
     /// # Errors
     /// Anything in it can't be used.
-    pub(crate) fn open(path: &Path, config: Config, source: ConfigSource) -> Result<(Self, Option<FirstStart>), ServeError> {
+    pub(crate) fn open(
+        path: &Path,
+        config: Config,
+        source: ConfigSource,
+    ) -> Result<(Self, Option<FirstStart>), ServeError> {
         let state = StateFolder::open(path)?;
         let storage: Arc<dyn Storage> = Arc::new(Disk);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -199,7 +203,11 @@ impl House {
     /// names no place for it.
     pub(crate) fn anchor_folder(&self) -> Option<PathBuf> {
         let configured = self.config.load().ledger.anchor.clone();
-        if configured.as_os_str().is_empty() { bartizan_engine::state::default_anchor_folder() } else { Some(configured) }
+        if configured.as_os_str().is_empty() {
+            bartizan_engine::state::default_anchor_folder()
+        } else {
+            Some(configured)
+        }
     }
 
     /// Keeps the last checkpoint outside the state folder.
@@ -236,13 +244,15 @@ impl House {
             self.ledger.append(&event, Urgency::Now)?.wait()
         };
         let tenant = Tenant::default();
-        let admin = self.directory.add_principal(tenant.clone(), "admin", BTreeSet::from([Role::Admin]), now, |admin| {
-            admin.protected = true;
-        })?;
+        let admin =
+            self.directory.add_principal(tenant.clone(), "admin", BTreeSet::from([Role::Admin]), now, |admin| {
+                admin.protected = true;
+            })?;
         record("CreatePrincipal", &admin.id)?;
         let password = one_time_password()?;
         self.directory.set_password(&admin.id, &password, true)?;
-        let client = self.directory.add_principal(tenant, "first-client", BTreeSet::from([Role::Client]), now, |_| {})?;
+        let client =
+            self.directory.add_principal(tenant, "first-client", BTreeSet::from([Role::Client]), now, |_| {})?;
         record("CreatePrincipal", &client.id)?;
         let issued = self.directory.issue_key(&client.id, now, None)?;
         record("IssueKey", &issued.key.prefix)?;
@@ -276,7 +286,8 @@ impl House {
 /// The texts of Cedar files, and of `*.cedar` in folders, by path.
 pub(crate) fn read_policies(paths: &[PathBuf]) -> Result<BTreeMap<String, String>, ServeError> {
     let read = |path: &Path| {
-        std::fs::read_to_string(path).map_err(|source| crate::config::ConfigError::Read { path: path.to_owned(), source })
+        std::fs::read_to_string(path)
+            .map_err(|source| crate::config::ConfigError::Read { path: path.to_owned(), source })
     };
     let mut texts = BTreeMap::new();
     for path in paths {

@@ -28,7 +28,11 @@ pub enum ModelSource {
 /// It can't be read, is found hostile or incomplete, is over budget, or can't be run.
 pub fn load_model(source: &ModelSource, settings: &ModelSettings) -> Result<(Embedded, Option<Profile>), ServeError> {
     let (name, bytes, profile) = match source {
-        ModelSource::Shipped => ("digits".to_owned(), DIGITS.to_vec(), Some((PathBuf::from("digits.profile.json"), DIGITS_PROFILE.to_vec()))),
+        ModelSource::Shipped => (
+            "digits".to_owned(),
+            DIGITS.to_vec(),
+            Some((PathBuf::from("digits.profile.json"), DIGITS_PROFILE.to_vec())),
+        ),
         ModelSource::File(path) => read(path)?,
     };
     let digest = bartizan_signing::digest(&bytes);

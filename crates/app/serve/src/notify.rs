@@ -69,7 +69,8 @@ async fn send(house: &House, client: &HttpsClient, notification: &Notification) 
     let webhook = webhook.ok_or("the webhook is no longer configured")?;
     let secret = resolve_secret(&webhook.secret).map_err(|error| error.to_string())?;
     let seconds = house.clock.now().seconds();
-    let headers = bartizan_respond::sign(notification.body.as_bytes(), secret.expose().as_bytes(), &notification.id, seconds);
+    let headers =
+        bartizan_respond::sign(notification.body.as_bytes(), secret.expose().as_bytes(), &notification.id, seconds);
     let mut request = Request::post(&webhook.url).header("content-type", "application/json");
     for (name, value) in &headers {
         request = request.header(*name, value);

@@ -37,7 +37,13 @@ pub(crate) struct Sessions(Mutex<Open>);
 
 impl Sessions {
     /// Opens a session and returns its cookie; `None` when the system gives no randomness.
-    pub(crate) fn open(&self, principal: &str, must_change_password: bool, now: Timestamp, minutes: u32) -> Option<String> {
+    pub(crate) fn open(
+        &self,
+        principal: &str,
+        must_change_password: bool,
+        now: Timestamp,
+        minutes: u32,
+    ) -> Option<String> {
         let cookie = random_token()?;
         let csrf = random_token()?;
         let session = Session {

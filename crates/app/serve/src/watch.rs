@@ -92,7 +92,8 @@ impl Watch {
         let stopping = Arc::new(AtomicBool::new(false));
         let bus = Arc::new(Bus { sender, dropped: AtomicU64::new(0), live: watchers.live.clone(), traffic });
         let stop = stopping.clone();
-        let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(move || run(&watchers, &receiver, &stop))?;
+        let thread =
+            std::thread::Builder::new().name("watch".to_owned()).spawn(move || run(&watchers, &receiver, &stop))?;
         Ok(Self { bus, stopping, thread: Mutex::new(Some(thread)) })
     }
 
@@ -124,7 +125,9 @@ fn run(watchers: &Watchers, receiver: &Receiver<Message>, stop: &AtomicBool) {
         if now.seconds_since(expired) >= 1.0 {
             expired = now;
             match watchers.responder.expire() {
-                Ok(changed) => changed.into_iter().for_each(|incident| watchers.live.send(Live::Incident(Arc::new(incident)))),
+                Ok(changed) => {
+                    changed.into_iter().for_each(|incident| watchers.live.send(Live::Incident(Arc::new(incident))))
+                }
                 Err(error) => tracing::error!(%error, "expired actions could not be taken back"),
             }
         }

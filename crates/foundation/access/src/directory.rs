@@ -254,7 +254,9 @@ impl Directory {
     pub fn rotate_key(&self, prefix: &str, now: Timestamp, overlap_ends: Timestamp) -> Result<IssuedKey, AccessError> {
         let unknown = || AccessError::Unknown { what: "key", id: bartizan_core::printable(prefix) };
         let mut old = self.read().keys.get(prefix).map(|(_, key)| key.clone()).ok_or_else(unknown)?;
-        let issued = self.issue_key(&old.principal, now, None)?;
+        // The new key lives as long as the old one was meant to.
+        let lifetime = old.expires.map(|expires| expires.seconds() - old.created.seconds());
+        let issued = self.issue_key(&old.principal, now, lifetime.map(|seconds| now.plus_seconds(seconds)))?;
         old.expires = Some(old.expires.map_or(overlap_ends, |expires| expires.min(overlap_ends)));
         self.change_if(|_| Ok(()), Change::Key { key: old })?;
         Ok(issued)

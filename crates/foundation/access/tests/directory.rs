@@ -90,6 +90,17 @@ fn rotation_lets_the_old_key_live_for_the_overlap_only() {
 }
 
 #[test]
+fn a_rotated_key_keeps_the_lifetime_of_the_old_one() {
+    let storage: Arc<dyn Storage> = Arc::new(Faulty::new());
+    let directory = open(&storage);
+    let (id, _, _) = client(&directory);
+    let old = directory.issue_key(&id, NOW, Some(NOW.plus_seconds(1000))).unwrap();
+    let later = NOW.plus_seconds(900);
+    let new = directory.rotate_key(&old.key.prefix, later, later.plus_seconds(10)).unwrap();
+    assert_eq!(new.key.expires, Some(later.plus_seconds(1000)));
+}
+
+#[test]
 fn the_last_administrator_can_neither_be_removed_nor_demoted() {
     let storage: Arc<dyn Storage> = Arc::new(Faulty::new());
     let directory = open(&storage);

@@ -68,7 +68,11 @@ pub(super) async fn principals(State(house): State<Arc<House>>, Extension(actor)
     Ok(Json(json!({ "principals": rows })))
 }
 
-pub(super) async fn add_principal(State(house): State<Arc<House>>, Extension(actor): Extension<Actor>, Json(new): Json<NewPrincipal>) -> Answer {
+pub(super) async fn add_principal(
+    State(house): State<Arc<House>>,
+    Extension(actor): Extension<Actor>,
+    Json(new): Json<NewPrincipal>,
+) -> Answer {
     let principal = house.add_principal(&actor, new.tenant, &new.name, roles(&new.roles)?, new.protected).await?;
     Ok(Json(json!({ "id": principal.id, "name": principal.name })))
 }
@@ -84,12 +88,20 @@ pub(super) async fn change_principal(
     Ok(Json(json!({ "changed": true })))
 }
 
-pub(super) async fn remove_principal(State(house): State<Arc<House>>, Extension(actor): Extension<Actor>, Path(id): Path<String>) -> Answer {
+pub(super) async fn remove_principal(
+    State(house): State<Arc<House>>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+) -> Answer {
     house.remove_principal(&actor, &id).await?;
     Ok(Json(json!({ "removed": true })))
 }
 
-pub(super) async fn reset_password(State(house): State<Arc<House>>, Extension(actor): Extension<Actor>, Path(id): Path<String>) -> Answer {
+pub(super) async fn reset_password(
+    State(house): State<Arc<House>>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+) -> Answer {
     let password = house.reset_password(&actor, &id).await?;
     Ok(Json(json!({ "one_time_password": password.expose() })))
 }
@@ -113,7 +125,11 @@ pub(super) async fn keys(State(house): State<Arc<House>>, Extension(actor): Exte
     Ok(Json(json!({ "keys": rows })))
 }
 
-pub(super) async fn issue_key(State(house): State<Arc<House>>, Extension(actor): Extension<Actor>, Json(new): Json<NewKey>) -> Answer {
+pub(super) async fn issue_key(
+    State(house): State<Arc<House>>,
+    Extension(actor): Extension<Actor>,
+    Json(new): Json<NewKey>,
+) -> Answer {
     Ok(Json(issued(&house.issue_key(&actor, &new.principal, new.days).await?)))
 }
 
@@ -126,7 +142,11 @@ pub(super) async fn rotate_key(
     Ok(Json(issued(&house.rotate_key(&actor, &prefix, rotation.overlap_hours).await?)))
 }
 
-pub(super) async fn revoke_key(State(house): State<Arc<House>>, Extension(actor): Extension<Actor>, Path(prefix): Path<String>) -> Answer {
+pub(super) async fn revoke_key(
+    State(house): State<Arc<House>>,
+    Extension(actor): Extension<Actor>,
+    Path(prefix): Path<String>,
+) -> Answer {
     house.revoke_key(&actor, &prefix).await?;
     Ok(Json(json!({ "revoked": true })))
 }
@@ -149,7 +169,11 @@ pub(super) async fn restrictions(State(house): State<Arc<House>>, Extension(acto
     Ok(Json(json!({ "restrictions": rows })))
 }
 
-pub(super) async fn lift_restriction(State(house): State<Arc<House>>, Extension(actor): Extension<Actor>, Path(id): Path<String>) -> Answer {
+pub(super) async fn lift_restriction(
+    State(house): State<Arc<House>>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+) -> Answer {
     let lifted = house.lift_restriction(&actor, &id).await?;
     Ok(Json(json!({ "lifted": lifted })))
 }

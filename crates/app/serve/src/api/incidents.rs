@@ -28,10 +28,18 @@ pub(super) async fn list(State(house): State<Arc<House>>, Extension(actor): Exte
     Ok(Json(json!({ "incidents": house.responder.incidents() })))
 }
 
-pub(super) async fn show(State(house): State<Arc<House>>, Extension(actor): Extension<Actor>, Path(id): Path<String>) -> Answer {
+pub(super) async fn show(
+    State(house): State<Arc<House>>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+) -> Answer {
     house.allow(&actor, Operation::ReadIncidents).await?;
     let incident = house.responder.incident(&id).ok_or_else(|| {
-        Problem::new(StatusCode::NOT_FOUND, "missing", format!("there is no incident `{}`", bartizan_core::printable(&id)))
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "missing",
+            format!("there is no incident `{}`", bartizan_core::printable(&id)),
+        )
     })?;
     Ok(Json(json!(incident)))
 }

@@ -32,7 +32,11 @@ fn fifty() -> u64 {
     50
 }
 
-pub(super) async fn entries(State(house): State<Arc<House>>, Extension(actor): Extension<Actor>, Query(range): Query<Range>) -> Answer {
+pub(super) async fn entries(
+    State(house): State<Arc<House>>,
+    Extension(actor): Extension<Actor>,
+    Query(range): Query<Range>,
+) -> Answer {
     house.allow(&actor, Operation::ReadLedger).await?;
     let folder = house.ledger_folder();
     let read = move || -> Result<Value, LedgerError> {
@@ -40,13 +44,18 @@ pub(super) async fn entries(State(house): State<Arc<House>>, Extension(actor): E
         let end = range.before.unwrap_or(u64::MAX).min(reader.size());
         let start = end.saturating_sub(range.count.min(PAGE));
         let entries = reader.entries(start, end).collect::<Result<Vec<_>, _>>()?;
-        let rows: Vec<Value> = entries.iter().rev().map(|entry| json!({ "index": entry.index, "entry": entry.fields })).collect();
+        let rows: Vec<Value> =
+            entries.iter().rev().map(|entry| json!({ "index": entry.index, "entry": entry.fields })).collect();
         Ok(json!({ "size": reader.size(), "entries": rows }))
     };
     Ok(Json(blocking(read).await?))
 }
 
-pub(super) async fn proof(State(house): State<Arc<House>>, Extension(actor): Extension<Actor>, Path(index): Path<u64>) -> Answer {
+pub(super) async fn proof(
+    State(house): State<Arc<House>>,
+    Extension(actor): Extension<Actor>,
+    Path(index): Path<u64>,
+) -> Answer {
     house.allow(&actor, Operation::ReadLedger).await?;
     let folder = house.ledger_folder();
     let verifier = house.ledger.verifier_key().to_owned();
@@ -66,11 +75,15 @@ pub(super) async fn checkpoint(State(house): State<Arc<House>>, Extension(actor)
     })))
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, LedgerError> + Send + 'static) -> Result<T, Problem> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LedgerError> + Send + 'static,
+) -> Result<T, Problem> {
     let failed = |message: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", message);
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(error @ LedgerError::OutOfRange { .. })) => Err(Problem::new(StatusCode::NOT_FOUND, "missing", error.to_string())),
+        Ok(Err(error @ LedgerError::OutOfRange { .. })) => {
+            Err(Problem::new(StatusCode::NOT_FOUND, "missing", error.to_string()))
+        }
         Ok(Err(error)) => Err(failed(error.to_string())),
         Err(error) => Err(failed(error.to_string())),
     }

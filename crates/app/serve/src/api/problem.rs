@@ -33,8 +33,12 @@ impl From<AdminError> for Problem {
         let (status, code) = match &error {
             AdminError::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             AdminError::Ledger(_) => (StatusCode::SERVICE_UNAVAILABLE, "ledger-unavailable"),
-            AdminError::Access(AccessError::Unknown { .. }) | AdminError::Missing(_) => (StatusCode::NOT_FOUND, "missing"),
-            AdminError::Access(AccessError::Taken(_) | AccessError::LastAdministrator) => (StatusCode::CONFLICT, "conflict"),
+            AdminError::Access(AccessError::Unknown { .. }) | AdminError::Missing(_) => {
+                (StatusCode::NOT_FOUND, "missing")
+            }
+            AdminError::Access(AccessError::Taken(_) | AccessError::LastAdministrator) => {
+                (StatusCode::CONFLICT, "conflict")
+            }
             AdminError::Access(AccessError::Name(_)) | AdminError::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid"),
             AdminError::Respond(_) => (StatusCode::CONFLICT, "conflict"),
             AdminError::Reload(_) => (StatusCode::UNPROCESSABLE_ENTITY, "configuration-refused"),

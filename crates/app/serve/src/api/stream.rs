@@ -16,7 +16,10 @@ use crate::actor::Actor;
 use crate::house::House;
 use crate::live::Live;
 
-pub(super) async fn events(State(house): State<Arc<House>>, Extension(actor): Extension<Actor>) -> Result<impl IntoResponse, Problem> {
+pub(super) async fn events(
+    State(house): State<Arc<House>>,
+    Extension(actor): Extension<Actor>,
+) -> Result<impl IntoResponse, Problem> {
     house.allow(&actor, Operation::ReadIncidents).await?;
     let receiver = house.live.subscribe();
     let stream = futures_util::stream::unfold(receiver, |mut receiver| async move {
@@ -26,14 +29,20 @@ pub(super) async fn events(State(house): State<Arc<House>>, Extension(actor): Ex
             Err(RecvError::Closed) => return None,
         };
         let event = match message {
-            Live::Event(event) => sent("event", &json!({
-                "type": event.kind, "time": event.time, "outcome": event.outcome, "reason": event.reason,
-                "principal": event.principal, "action": event.action,
-            })),
-            Live::Incident(incident) => sent("incident", &json!({
-                "id": incident.id, "title": incident.title, "severity": incident.severity, "state": incident.state,
-                "updated": incident.updated,
-            })),
+            Live::Event(event) => sent(
+                "event",
+                &json!({
+                    "type": event.kind, "time": event.time, "outcome": event.outcome, "reason": event.reason,
+                    "principal": event.principal, "action": event.action,
+                }),
+            ),
+            Live::Incident(incident) => sent(
+                "incident",
+                &json!({
+                    "id": incident.id, "title": incident.title, "severity": incident.severity, "state": incident.state,
+                    "updated": incident.updated,
+                }),
+            ),
         };
         Some((event, receiver))
     });

@@ -13,8 +13,8 @@ use hyper::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::access::issued;
 use super::Problem;
+use super::access::issued;
 use crate::actor::Actor;
 use crate::house::House;
 
@@ -92,7 +92,11 @@ pub(super) async fn traffic(State(house): State<Arc<House>>, Extension(actor): E
     Ok(Json(json!({ "seconds": seconds })))
 }
 
-pub(super) async fn begin_drill(State(house): State<Arc<House>>, Extension(actor): Extension<Actor>, Json(new): Json<NewDrill>) -> Answer {
+pub(super) async fn begin_drill(
+    State(house): State<Arc<House>>,
+    Extension(actor): Extension<Actor>,
+    Json(new): Json<NewDrill>,
+) -> Answer {
     if new.participants.is_empty() || new.participants.len() > 16 {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid", "a drill has 1 to 16 participants"));
     }
@@ -108,7 +112,11 @@ pub(super) async fn begin_drill(State(house): State<Arc<House>>, Extension(actor
     Ok(Json(json!({ "participants": rows })))
 }
 
-pub(super) async fn end_drill(State(house): State<Arc<House>>, Extension(actor): Extension<Actor>, Json(ended): Json<EndedDrill>) -> Answer {
+pub(super) async fn end_drill(
+    State(house): State<Arc<House>>,
+    Extension(actor): Extension<Actor>,
+    Json(ended): Json<EndedDrill>,
+) -> Answer {
     house.end_drill(&actor, &ended.principals).await?;
     Ok(Json(json!({ "ended": true })))
 }
@@ -118,7 +126,11 @@ pub(super) async fn reload(State(house): State<Arc<House>>, Extension(actor): Ex
     Ok(Json(json!({ "reloaded": true })))
 }
 
-pub(super) async fn backup(State(house): State<Arc<House>>, Extension(actor): Extension<Actor>, Json(new): Json<NewBackup>) -> Answer {
+pub(super) async fn backup(
+    State(house): State<Arc<House>>,
+    Extension(actor): Extension<Actor>,
+    Json(new): Json<NewBackup>,
+) -> Answer {
     let files = house.backup(&actor, &new.path, &new.key).await?;
     Ok(Json(json!({ "path": new.path, "files": files })))
 }
@@ -145,8 +157,11 @@ pub(super) async fn metrics(State(house): State<Arc<House>>) -> Response {
     let own = [
         ("bartizan_ledger_entries", "Entries in the ledger", house.ledger.size()),
         ("bartizan_ledger_commits", "Group commits since start", statistics.commits),
-        ("bartizan_ledger_fdatasync_p99_microseconds", "Slowest of a hundred syncs since start",
-            u64::try_from(statistics.syncs.quantile(0.99).as_micros()).unwrap_or(u64::MAX)),
+        (
+            "bartizan_ledger_fdatasync_p99_microseconds",
+            "Slowest of a hundred syncs since start",
+            u64::try_from(statistics.syncs.quantile(0.99).as_micros()).unwrap_or(u64::MAX),
+        ),
         ("bartizan_watch_dropped", "Messages that found no room on the bus", house.watch.bus().dropped()),
         ("bartizan_incidents", "Incidents of all states", house.responder.incidents().len() as u64),
     ];

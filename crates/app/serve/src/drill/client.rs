@@ -29,14 +29,18 @@ impl Target {
     /// The guarded endpoint, from the daemon's overview.
     pub(super) fn of(overview: &Value) -> Result<Self, DrillError> {
         let unsuitable = |what: &str| {
-            DrillError::Unsuitable(format!("{what}; drills need the embedded model with one input of fixed width (start `bartizan up` without `--upstream`)"))
+            DrillError::Unsuitable(format!(
+                "{what}; drills need the embedded model with one input of fixed width (start `bartizan up` without `--upstream`)"
+            ))
         };
         let address = overview.get("listen").and_then(Value::as_str).and_then(|address| address.parse().ok());
         let example = overview.get("example").filter(|example| !example.is_null());
-        let example = example.ok_or_else(|| unsuitable("the daemon guards something that drills have no inputs for"))?;
+        let example =
+            example.ok_or_else(|| unsuitable("the daemon guards something that drills have no inputs for"))?;
         let width = example.get("width").and_then(Value::as_u64).and_then(|width| usize::try_from(width).ok());
         let word = |key: &str| example.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
-        let (Some(address), Some(model), Some(input), Some(width)) = (address, word("model"), word("input"), width) else {
+        let (Some(address), Some(model), Some(input), Some(width)) = (address, word("model"), word("input"), width)
+        else {
             return Err(unsuitable("the daemon does not say where and what it guards"));
         };
         Ok(Self { address, model, input, width })

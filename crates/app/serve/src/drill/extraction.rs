@@ -53,7 +53,8 @@ pub(super) fn measure(served: &Served, attacker: Attacker) -> Result<Extraction,
     let model = &embedded.model;
     let evaluation = natural("evaluation", 64);
     let truth: Vec<usize> = evaluation.iter().map(|row| argmax(&ask(model, row))).collect();
-    let answered: Vec<&(Vec<f32>, Vec<f32>)> = served.queries.iter().filter(|(_, scores)| scores.len() == CLASSES).collect();
+    let answered: Vec<&(Vec<f32>, Vec<f32>)> =
+        served.queries.iter().filter(|(_, scores)| scores.len() == CLASSES).collect();
     let fidelity = |pairs: &[(Vec<f32>, Vec<f32>)]| {
         if pairs.is_empty() {
             // A copy without any answer can only guess one class.
@@ -86,7 +87,9 @@ fn ask(model: &Model, row: &[f32]) -> Vec<f32> {
 }
 
 fn argmax(scores: &[f32]) -> usize {
-    (0..scores.len()).max_by(|a, b| scores.get(*a).partial_cmp(&scores.get(*b)).unwrap_or(std::cmp::Ordering::Equal)).unwrap_or_default()
+    (0..scores.len())
+        .max_by(|a, b| scores.get(*a).partial_cmp(&scores.get(*b)).unwrap_or(std::cmp::Ordering::Equal))
+        .unwrap_or_default()
 }
 
 fn one_hot(label: usize) -> Vec<f32> {

@@ -34,7 +34,9 @@ pub(super) async fn of_containment(admin: &AdminClient, incident: &str) -> Resul
         let rows = page.get("entries").and_then(Value::as_array).cloned().unwrap_or_default();
         let Some(last) = rows.last().and_then(|row| row.get("index")).and_then(Value::as_u64) else { break };
         for row in &rows {
-            let (Some(index), Some(entry)) = (row.get("index").and_then(Value::as_u64), row.get("entry")) else { continue };
+            let (Some(index), Some(entry)) = (row.get("index").and_then(Value::as_u64), row.get("entry")) else {
+                continue;
+            };
             if text(entry, "correlation") != incident {
                 continue;
             }

@@ -86,7 +86,7 @@ fn what_is_not_understood_is_refused_with_place_and_reason() {
         (
             "reacts to nothing",
             refusal(|playbook| {
-                *playbook["playbook_extensions"].as_object_mut().unwrap().values_mut().next().unwrap() = json!({})
+                *playbook["playbook_extensions"].as_object_mut().unwrap().values_mut().next().unwrap() = json!({});
             }),
         ),
         ("says not what it reacts to", refusal(|playbook| playbook["playbook_extensions"] = json!({}))),
@@ -94,13 +94,13 @@ fn what_is_not_understood_is_refused_with_place_and_reason() {
             "unknown field",
             refusal(|playbook| {
                 playbook["playbook_extensions"].as_object_mut().unwrap().values_mut().next().unwrap()["moed"] =
-                    json!("shadow")
+                    json!("shadow");
             }),
         ),
         (
             "never reached",
             refusal(|playbook| {
-                playbook["workflow"]["end--11111111-2222-4333-8444-555555555555"] = json!({ "type": "end" })
+                playbook["workflow"]["end--11111111-2222-4333-8444-555555555555"] = json!({ "type": "end" });
             }),
         ),
     ];
@@ -136,8 +136,8 @@ fn a_users_playbook_with_the_id_of_a_default_one_takes_its_place() {
 #[test]
 fn a_webhook_that_a_playbook_names_must_be_configured() {
     let error = refusal(|playbook| {
-        let steps = playbook["workflow"].as_object_mut().unwrap().values_mut();
-        let notify = steps.filter(|step| step["commands"][0]["command"] == "notify").next().unwrap();
+        let mut steps = playbook["workflow"].as_object_mut().unwrap().values_mut();
+        let notify = steps.find(|step| step["commands"][0]["command"] == "notify").unwrap();
         notify["commands"][0]["command"] = json!("notify webhook=nobody");
     });
     assert!(error.contains("`nobody`") && error.contains("respond.webhooks"), "{error}");

@@ -117,8 +117,8 @@ def main() -> None:
             return
     nginx_binary = shutil.which("nginx") or "/usr/sbin/nginx"
     if not arguments.no_build:
-        for what in (["bartizan-cli"], ["bartizan-gateway", "--examples"]):
-            subprocess.run(["cargo", "build", "--quiet", "--release", "--package", *what], cwd=ROOT, check=True)
+        packages = ["--package", "bartizan-cli", "--package", "bartizan-bench-proxies"]
+        subprocess.run(["cargo", "build", "--quiet", "--release", *packages], cwd=ROOT, check=True)
     with tempfile.TemporaryDirectory() as name:
         measure(Path(name), nginx_binary, arguments)
 
@@ -127,9 +127,9 @@ def measure(folder: Path, nginx_binary: str, arguments: argparse.Namespace) -> N
     running = []
     try:
         upstream, bare, nginx = free_port(), free_port(), free_port()
-        running.append(subprocess.Popen([TARGET / "release/examples/mock_upstream", f"127.0.0.1:{upstream}"]))
+        running.append(subprocess.Popen([TARGET / "release/mock_upstream", f"127.0.0.1:{upstream}"]))
         wait_for(upstream)
-        running.append(subprocess.Popen([TARGET / "release/examples/bare_proxy", f"127.0.0.1:{bare}", f"127.0.0.1:{upstream}"]))
+        running.append(subprocess.Popen([TARGET / "release/bare_proxy", f"127.0.0.1:{bare}", f"127.0.0.1:{upstream}"]))
         config = folder / "nginx.conf"
         config.write_text(f"""
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log /dev/null;

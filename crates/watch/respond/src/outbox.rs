@@ -25,7 +25,7 @@ pub struct Notification {
 }
 
 impl Notification {
-    /// One of an incident as it stands. Holds ids and words of ours only: no content, key or name.
+    /// One of an incident as it stands. Holds ids, the key's public prefix and words of ours: no content, secret or name.
     pub(crate) fn new(id: &str, webhook: &str, incident: &Incident, now: Timestamp) -> Self {
         let actions: Vec<_> =
             incident.actions.iter().map(|action| json!({ "kind": action.kind, "target": action.target })).collect();

@@ -126,7 +126,9 @@ fn run(watchers: &Watchers, receiver: &Receiver<Message>, stop: &AtomicBool) {
             expired = now;
             match watchers.responder.expire() {
                 Ok(changed) => {
-                    changed.into_iter().for_each(|incident| watchers.live.send(Live::Incident(Arc::new(incident))))
+                    for incident in changed {
+                        watchers.live.send(Live::Incident(Arc::new(incident)));
+                    }
                 }
                 Err(error) => tracing::error!(%error, "expired actions could not be taken back"),
             }

@@ -58,19 +58,19 @@ impl Visitor {
     }
 
     /// The visitor, or where somebody who may not be here is sent.
-    fn admit(house: &House, headers: &HeaderMap, path: &str) -> Result<Self, Response> {
-        let visitor = Self::find(house, headers).ok_or_else(|| Redirect::to("/login").into_response())?;
+    fn admit(house: &House, headers: &HeaderMap, path: &str) -> Result<Self, Redirect> {
+        let visitor = Self::find(house, headers).ok_or_else(|| Redirect::to("/login"))?;
         if visitor.must_change_password && !matches!(path, "/password" | "/logout") {
-            return Err(Redirect::to("/password").into_response());
+            return Err(Redirect::to("/password"));
         }
         Ok(visitor)
     }
 }
 
 impl FromRequestParts<Arc<House>> for Visitor {
-    type Rejection = Response;
+    type Rejection = Redirect;
 
-    async fn from_request_parts(parts: &mut Parts, house: &Arc<House>) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, house: &Arc<House>) -> Result<Self, Redirect> {
         Self::admit(house, &parts.headers, parts.uri.path())
     }
 }
@@ -118,7 +118,8 @@ impl FromRequest<Arc<House>> for Submission {
     type Rejection = Response;
 
     async fn from_request(request: Request, house: &Arc<House>) -> Result<Self, Response> {
-        let visitor = Visitor::admit(house, request.headers(), request.uri().path())?;
+        let visitor =
+            Visitor::admit(house, request.headers(), request.uri().path()).map_err(IntoResponse::into_response)?;
         let fields = Fields::from_request(request, house).await?;
         if !bartizan_signing::constant_time_equal(fields.text("csrf").as_bytes(), visitor.csrf.as_bytes()) {
             let message =

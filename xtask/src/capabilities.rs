@@ -31,7 +31,8 @@ pub(crate) fn check() -> anyhow::Result<()> {
             wrong.push(format!("{capability}: works, but names no test"));
         }
         for name in names(test) {
-            if !(sources.contains(&format!("fn {name}(")) || sources.contains(&format!("test('{name}'"))) {
+            let forms = [format!("fn {name}("), format!("test(\"{name}\""), format!("test(`{name}$")];
+            if !forms.iter().any(|form| sources.contains(form)) {
                 wrong.push(format!("{capability}: there is no test `{name}`"));
             }
         }
@@ -50,7 +51,7 @@ fn rows(text: &str) -> Vec<Row> {
     text.lines()
         .filter(|line| line.starts_with("| ") && !line.starts_with("| Capability"))
         .filter_map(|line| {
-            let mut cells = line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned());
+            let mut cells = line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned());
             Some((cells.next()?, cells.next()?, cells.next()?, cells.next()?))
         })
         .collect()

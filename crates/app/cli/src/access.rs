@@ -45,6 +45,9 @@ enum Verb {
         /// Automatic containment leaves it alone
         #[arg(long)]
         protected: bool,
+        /// Its keys are bait: they never open the door, and whoever shows one raises an incident
+        #[arg(long)]
+        canary: bool,
     },
     /// Change a principal's roles
     Roles {
@@ -145,7 +148,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
         Verb::Principals => list(
             "/api/v1/principals",
             "principals",
-            &["id", "tenant", "name", "roles", "active", "protected", "created"],
+            &["id", "tenant", "name", "roles", "active", "protected", "canary", "created"],
         ),
         Verb::Restrictions => {
             list("/api/v1/restrictions", "restrictions", &["id", "kind", "target", "in_force", "since", "until"])
@@ -153,8 +156,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
         Verb::Keys { verb: None | Some(KeyVerb::List) } => {
             list("/api/v1/keys", "keys", &["prefix", "principal", "created", "expires", "revoked"])
         }
-        Verb::Add { name, roles, tenant, protected } => {
-            let body = json!({ "tenant": tenant, "name": name, "roles": roles, "protected": protected });
+        Verb::Add { name, roles, tenant, protected, canary } => {
+            let body =
+                json!({ "tenant": tenant, "name": name, "roles": roles, "protected": protected, "canary": canary });
             act(Method::POST, "/api/v1/principals", Some(body), &|answer| format!("added {}", cell(answer, "id")))
         }
         Verb::Roles { principal, roles } => {
@@ -175,11 +179,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
             act(Method::POST, "/api/v1/keys", Some(json!({ "principal": principal, "days": days })), &issued)
         }
         Verb::Keys { verb: Some(KeyVerb::Rotate { prefix, overlap_hours }) } => {
-            let path = format!("/api/v1/keys/{}/rotate", segment(prefix)?);
+            let path = format!("/api/v1/keys/{}/rotate", segment(public_part(prefix))?);
             act(Method::POST, &path, Some(json!({ "overlap_hours": overlap_hours })), &issued)
         }
         Verb::Keys { verb: Some(KeyVerb::Revoke { prefix }) } => {
-            let path = format!("/api/v1/keys/{}", segment(prefix)?);
+            let path = format!("/api/v1/keys/{}", segment(public_part(prefix))?);
             act(Method::DELETE, &path, None, &|_| "revoked from the next request on".to_owned())
         }
         Verb::Lift { id } => {
@@ -195,6 +199,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
             Ok(Ended::Well)
         }
     }
+}
+
+/// The public part of a key, also when the whole key was pasted in haste.
+fn public_part(key: &str) -> &str {
+    key.get(..15).filter(|part| part.starts_with("bz_")).unwrap_or(key)
 }
 
 /// A path segment that needs no encoding.

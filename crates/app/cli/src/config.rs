@@ -57,6 +57,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
 }
 
 fn export(folder: &Path) -> anyhow::Result<Ended> {
+    let is_taken = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    anyhow::ensure!(
+        !is_taken,
+        "{} is not empty; choose another folder, so that nothing of yours is lost",
+        folder.display()
+    );
     for (name, text) in bartizan_serve::defaults() {
         let path = folder.join(name);
         if let Some(parent) = path.parent() {

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 pub(crate) struct Place {
     /// State folder
-    #[arg(long, value_name = "DIR", default_value = ".bartizan", env = "BARTIZAN_STATE")]
+    #[arg(long, value_name = "DIR", default_value = ".bartizan", env = "BARTIZAN_STATE", global = true)]
     pub(crate) state: PathBuf,
     /// Configuration file [default: bartizan.toml, where there is one]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }
 

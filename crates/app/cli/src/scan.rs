@@ -91,8 +91,11 @@ fn print(report: &Report, format: Format) -> anyhow::Result<()> {
         }
     };
     let mut output = std::io::stdout().lock();
-    output.write_all(text.as_bytes())?;
-    output.flush()?;
+    // Somebody who closed our stdout keeps the verdict: it is in the exit code.
+    match output.write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+        written => written?,
+    }
     Ok(())
 }
 

@@ -118,6 +118,12 @@ fn text(a: &Announcement) -> String {
         ),
         None => "ledger     NOT ANCHORED: no place outside the state folder; set `ledger.anchor`".to_owned(),
     });
+    if let Some(conflict) = &a.anchor_conflict {
+        lines.push(format!(
+            "WARNING    the ledger contradicts its anchor: {}. If you restored a backup, move that file away; if not, somebody changed the ledger",
+            bartizan_core::printable(conflict)
+        ));
+    }
     lines.push("root key   file keys/ in the state folder, readable for you only".to_owned());
     match &a.exposed {
         Exposed::NotApplicable => {}
@@ -145,14 +151,14 @@ fn curl(a: &Announcement) -> String {
         (Some((input, width)), None) => {
             let data = sample(&a.model, *width);
             format!(
-                "  curl -s http://{}/v2/models/{}/infer -H 'authorization: Bearer {key}' \\\n    -d '{{\"inputs\":[{{\"name\":\"{input}\",\"shape\":[1,{width}],\"datatype\":\"FP32\",\"data\":[{data}]}}]}}'",
+                "  curl -s http://{}/v2/models/{}/infer -H \"authorization: Bearer {key}\" \\\n    -d '{{\"inputs\":[{{\"name\":\"{input}\",\"shape\":[1,{width}],\"datatype\":\"FP32\",\"data\":[{data}]}}]}}'",
                 a.gateway, a.model
             )
         }
         (None, None) => {
-            format!("  curl -s http://{}/v2/models/{} -H 'authorization: Bearer {key}'", a.gateway, a.model)
+            format!("  curl -s http://{}/v2/models/{} -H \"authorization: Bearer {key}\"", a.gateway, a.model)
         }
-        (_, Some(_)) => format!("  curl -s http://{}/v1/models -H 'authorization: Bearer {key}'", a.gateway),
+        (_, Some(_)) => format!("  curl -s http://{}/v1/models -H \"authorization: Bearer {key}\"", a.gateway),
     }
 }
 
@@ -185,6 +191,7 @@ fn json(a: &Announcement) -> String {
         "durability": a.durability,
         "anchor": a.anchor,
         "anchored_outside_this_machine": false,
+        "anchor_conflict": a.anchor_conflict,
         "state": a.state,
         "password": a.password.as_ref().map(|password| password.expose().as_str()),
         "key": a.key.as_ref().map(|key| key.expose().as_str()),

@@ -114,6 +114,16 @@ fn a_protected_principal_is_never_contained_automatically() {
 }
 
 #[test]
+fn a_canary_key_never_opens_the_door_and_raises_an_incident() {
+    let daemon = Daemon::start(&[]);
+    assert!(daemon.run(&["access", "add", "old-backup", "--role", "client", "--canary"]).status.success());
+    let issued = daemon.json(&["access", "keys", "issue", "old-backup", "--format", "json"]);
+    assert_eq!(daemon.infer(issued["key"].as_str().unwrap(), &seven()).status, 401);
+    let incident = eventually("an incident", || incidents(&daemon).into_iter().next());
+    assert!(incident["rules"].to_string().contains("bartizan-canary-key"), "{incident:#}");
+}
+
+#[test]
 fn a_webhook_is_delivered_signed_and_once_it_is_back_again() {
     use std::io::{Read as _, Write as _};
     let receiver = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -228,6 +228,82 @@ fn a_changed_ledger_is_named_and_a_rolled_back_one_is_caught_by_the_anchor() {
 }
 
 #[test]
+fn a_ledger_that_was_rolled_back_is_announced_and_never_anchored_over() {
+    let daemon = Daemon::start(&[]);
+    let key = daemon.key().to_owned();
+    let world = daemon.stop();
+    let saved = world.folder.path().join("saved");
+    let copy = |from: &std::path::Path, to: &std::path::Path| {
+        assert!(std::process::Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+    };
+    copy(&world.state(), &saved);
+    let daemon = world.up(&[]);
+    for _ in 0..5 {
+        daemon.infer(&key, &seven());
+    }
+    let world = daemon.stop();
+    std::fs::remove_dir_all(world.state()).unwrap();
+    copy(&saved, &world.state());
+    let daemon = world.up(&[]);
+    assert!(daemon.announced["anchor_conflict"].as_str().unwrap().contains("rolled back"), "{}", daemon.announced);
+    // Also when the new ledger has outgrown the checkpoint that is kept.
+    for _ in 0..20 {
+        daemon.infer(&key, &seven());
+    }
+    let world = daemon.stop();
+    let verified = world.run(&["audit", "verify"]);
+    assert_eq!(verified.status.code(), Some(1), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+#[test]
+fn a_lost_part_of_the_state_is_an_error_and_no_new_beginning() {
+    let world = Daemon::start(&[]).stop();
+    std::fs::remove_file(world.state().join("access/access.journal")).unwrap();
+    let output = world.run(&["up", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("access.journal"));
+    let world = Daemon::start(&[]).stop();
+    std::fs::remove_dir_all(world.state().join("ledger")).unwrap();
+    let output = world.run(&["up", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("ledger"));
+}
+
+#[test]
+fn a_first_start_that_fails_shows_its_secrets_at_the_next_one() {
+    let world = World::new();
+    assert_eq!(world.run(&["up", "nowhere.onnx"]).status.code(), Some(3));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    assert_eq!(world.run(&["up", "--listen", &address]).status.code(), Some(3));
+    let daemon = world.up(&[]);
+    assert_eq!(daemon.infer(daemon.key(), &seven()).status, 200);
+}
+
+#[test]
+fn a_backup_never_overwrites_its_key_or_anything_that_is_no_file() {
+    let daemon = Daemon::start(&[]);
+    assert!(daemon.run(&["backup", "a.sealed", "--key", "k"]).status.success());
+    let key = std::fs::read(daemon.world.folder.path().join("k")).unwrap();
+    for target in ["k", ".", "nowhere/a.sealed"] {
+        assert_eq!(daemon.run(&["backup", target, "--key", "k"]).status.code(), Some(1), "{target}");
+    }
+    assert_eq!(std::fs::read(daemon.world.folder.path().join("k")).unwrap(), key);
+}
+
+#[test]
+fn a_revoked_key_can_not_be_rotated_into_a_good_one() {
+    let daemon = Daemon::start(&[]);
+    let key = daemon.key().to_owned();
+    // The whole key, pasted in haste, is taken for its public part and not repeated.
+    let revoked = daemon.run(&["access", "keys", "revoke", &key]);
+    assert!(revoked.status.success(), "{}", String::from_utf8_lossy(&revoked.stderr));
+    let rotated = daemon.run(&["access", "keys", "rotate", &key[..15]]);
+    assert_eq!(rotated.status.code(), Some(1));
+    assert_eq!(daemon.infer(&key, &seven()).status, 401);
+}
+
+#[test]
 fn canaries_in_keys_prompts_and_tensors_reach_no_log_metric_or_ledger() {
     let daemon = Daemon::start(&[]);
     let key = daemon.key().to_owned();

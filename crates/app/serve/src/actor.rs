@@ -25,6 +25,7 @@ impl Actor {
                 created: Timestamp::default(),
                 expires: None,
                 drill: false,
+                canary: false,
                 protected: true,
             },
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use bartizan_access::{
-    AccessError, IssuedKey, Operation, Policies, Principal, Resource, Restriction, RestrictionKind, Role,
+    AccessError, ApiKey, IssuedKey, Operation, Policies, Principal, Resource, Restriction, RestrictionKind, Role,
 };
 use bartizan_core::{Event, Incident, Outcome, Secret, Tenant, event_id};
 use bartizan_detect::{RuleEngine, Sigma};
@@ -45,6 +45,15 @@ pub(crate) enum AdminError {
     /// Something of the system failed.
     #[error("{0}")]
     Failed(String),
+}
+
+/// What a new principal is, beside its roles.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Marks {
+    /// Automatic containment leaves it alone.
+    pub(crate) protected: bool,
+    /// Its keys are bait.
+    pub(crate) canary: bool,
 }
 
 /// What can be done about an incident.
@@ -113,14 +122,15 @@ impl House {
         tenant: Tenant,
         name: &str,
         roles: BTreeSet<Role>,
-        protected: bool,
+        marks: Marks,
     ) -> Result<Arc<Principal>, AdminError> {
         if roles.is_empty() {
             return Err(AdminError::Invalid("a principal needs at least one role".to_owned()));
         }
         // The name is for people and stays out of the ledger; the id follows in the entries of its use.
         self.intend(actor, Operation::ManageAccess, "CreatePrincipal", &words(&roles)).await?;
-        let mark = |principal: &mut Principal| principal.protected = protected;
+        let mark =
+            |principal: &mut Principal| (principal.protected, principal.canary) = (marks.protected, marks.canary);
         Ok(self.directory.add_principal(tenant, name, roles, self.clock.now(), mark)?)
     }
 
@@ -187,6 +197,9 @@ impl House {
         days: Option<u32>,
     ) -> Result<IssuedKey, AdminError> {
         self.allow(actor, Operation::ManageAccess).await?;
+        if days.is_some_and(|days| !(1..=3650).contains(&days)) {
+            return Err(AdminError::Invalid("a key lives for 1 to 3650 days".to_owned()));
+        }
         let principal = self.principal_id(principal)?;
         self.intend(actor, Operation::ManageAccess, "IssueKey", &principal).await?;
         let now = self.clock.now();
@@ -196,8 +209,14 @@ impl House {
 
     /// Makes another key for the same principal; the old one lives on for `hours`.
     pub(crate) async fn rotate_key(&self, actor: &Actor, prefix: &str, hours: u32) -> Result<IssuedKey, AdminError> {
-        self.intend(actor, Operation::ManageAccess, "RotateKey", &bartizan_core::printable(prefix)).await?;
+        self.allow(actor, Operation::ManageAccess).await?;
         let now = self.clock.now();
+        let held = self.directory.restrictions().iter().any(|held| held.target == prefix && held.is_in_force(now));
+        let ended = |key: &ApiKey| key.prefix == prefix && key.expires.is_some_and(|expires| now >= expires);
+        if held || self.directory.keys().iter().any(ended) {
+            return Err(AdminError::Invalid("this key is revoked or expired; issue a new one instead".to_owned()));
+        }
+        self.intend(actor, Operation::ManageAccess, "RotateKey", &bartizan_core::printable(prefix)).await?;
         Ok(self.directory.rotate_key(prefix, now, now.plus_seconds(i64::from(hours) * 3600))?)
     }
 
@@ -266,6 +285,7 @@ impl House {
         self.responder.reload(config.respond.clone())?;
         let policies = Arc::new(policies);
         self.policies.store(policies.clone());
+        self.watch.bus().bring_for(&*sigma);
         *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = sigma;
         if let Some(gateway) = self.gateway.get() {
             gateway.reload(config.gateway.clone(), policies);

@@ -70,6 +70,7 @@ impl House {
         if inside(path) || inside(key_file) {
             return Err(AdminError::Invalid("backup and key must lie outside the state folder".to_owned()));
         }
+        usable_target(path, key_file)?;
         let now = self.clock.now();
         let event =
             Event::new("admin.change", event_id(now), now, "Backup", self.system(), Outcome::Allow).by(actor.id());
@@ -83,10 +84,41 @@ impl House {
     }
 }
 
+/// Refuses to write a backup over its own key, over something that is no plain file, or into a folder
+/// that is not there (an unmounted medium, most likely).
+fn usable_target(path: &Path, key_file: &Path) -> Result<(), AdminError> {
+    let invalid = |reason: String| Err(AdminError::Invalid(reason));
+    for file in [path, key_file] {
+        if !file.parent().is_some_and(Path::is_dir) {
+            return invalid(format!(
+                "there is no folder for {}; make it, or mount what should be there",
+                file.display()
+            ));
+        }
+        if fs::symlink_metadata(file).is_ok_and(|metadata| !metadata.is_file()) {
+            return invalid(format!("{} is not a plain file; choose another name", file.display()));
+        }
+    }
+    let same =
+        path == key_file || path.canonicalize().ok().is_some_and(|path| key_file.canonicalize().ok() == Some(path));
+    if same {
+        return invalid("backup and key must be two files".to_owned());
+    }
+    if [KeyKind::Aes256, KeyKind::Ed25519, KeyKind::Hmac]
+        .iter()
+        .any(|kind| matches!(load_key(&Disk, path, *kind), Ok(Some(_))))
+    {
+        return invalid(format!("{} is a key; choose another name for the backup", path.display()));
+    }
+    Ok(())
+}
+
 fn write_backup(state: &Path, path: &Path, key: &Secret<[u8; 32]>) -> io::Result<usize> {
     for _ in 0..TRIES {
         let before = segments(state)?;
-        let partial = path.with_extension("partial");
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(format!(".{}.partial", std::process::id()));
+        let partial = PathBuf::from(partial);
         let files = write_once(state, &partial, key);
         if segments(state)? == before && files.is_ok() {
             fs::rename(&partial, path)?;

@@ -64,7 +64,7 @@ impl AdminClient {
         bartizan_engine::state::StateFolder::look(state).map_err(|error| Box::new(ServeError::from(error)))?;
         let source = ConfigSource { file: config.map(Path::to_owned), ..ConfigSource::default() };
         let config = source.load().map_err(|error| Box::new(ServeError::from(error)))?;
-        let (house, _) = House::open(state, config, source).map_err(Box::new)?;
+        let house = House::open(state, config, source).map_err(Box::new)?;
         let house = Arc::new(house);
         let router = crate::api::by_socket(house.clone(), crate::daemon::own_user(state));
         Ok(Self { way: Way::InProcess(Box::new((router, house))) })
@@ -114,7 +114,15 @@ impl AdminClient {
                 (status, response.into_body().collect().await.map_err(|_| protocol())?.to_bytes())
             }
         };
-        let answer: Value = serde_json::from_slice(&bytes).map_err(|_| protocol())?;
+        let answer: Value = match serde_json::from_slice(&bytes) {
+            Ok(answer) => answer,
+            // What the body's reader refuses, it says in plain text.
+            Err(_) if status.is_client_error() => {
+                let message = bartizan_core::printable(String::from_utf8_lossy(&bytes).trim());
+                return Err(ClientError::Refused { status: status.as_u16(), message });
+            }
+            Err(_) => return Err(protocol()),
+        };
         if status == StatusCode::OK {
             return Ok(answer);
         }

@@ -41,6 +41,10 @@ impl Containment for AccessContainment {
         self.directory.lift(&action.id).map(|_| ()).map_err(|error| ContainmentError::new(error.to_string()))
     }
 
+    fn principals(&self) -> Option<usize> {
+        Some(self.directory.principals().len())
+    }
+
     fn is_protected(&self, tenant: &Tenant, kind: ActionKind, target: &str) -> bool {
         let id = match kind {
             ActionKind::RevokeKey => {

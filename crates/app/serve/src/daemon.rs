@@ -12,7 +12,7 @@ use bartizan_gateway::{
     Backend, Durability, Exposure, Gateway, GatewayParts, Listener, ListenerLimits, Mode, Proxy, check_exposure,
 };
 use tokio::net::{TcpListener, UnixListener};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::actor::Actor;
@@ -93,6 +93,8 @@ pub struct Announcement {
     pub durability: Durability,
     /// Where the last checkpoint is kept outside the state folder.
     pub anchor: Option<PathBuf>,
+    /// How the ledger contradicts that checkpoint, where it does.
+    pub anchor_conflict: Option<String>,
     /// The state folder.
     pub state: PathBuf,
     /// The administrator's one-time password, on the first start.
@@ -118,9 +120,9 @@ pub async fn run(
     let source = ConfigSource { file: config_file.map(Path::to_owned), overrides };
     let config = source.load()?;
     crate::telemetry::start_logging(&config.log);
-    let (house, first) = House::open(state, config.clone(), source)?;
+    let house = House::open(state, config.clone(), source)?;
     let house = Arc::new(house);
-    let ended = serve(&house, &config, model, first, announce).await;
+    let ended = serve(&house, &config, model, announce).await;
     let closing = house.clone();
     let _ = tokio::task::spawn_blocking(move || closing.close()).await;
     ended
@@ -130,7 +132,6 @@ async fn serve(
     house: &Arc<House>,
     config: &Config,
     model: &ModelSource,
-    first: Option<crate::house::FirstStart>,
     announce: impl FnOnce(&Announcement),
 ) -> Result<(), ServeError> {
     let (backend, example) = backend(house, config, model)?;
@@ -159,6 +160,12 @@ async fn serve(
     let exposed =
         if config.upstream.url.is_empty() { Exposed::NotApplicable } else { exposed(&config.upstream.url).await };
 
+    let signals = Signals::new()?;
+    let anchor_conflict = house.anchor_conflict();
+    if let Some(conflict) = &anchor_conflict {
+        tracing::error!(%conflict, "the ledger contradicts its anchor");
+    }
+    let first = house.first_start()?;
     let _ = house.serving.set(Serving { gateway: gateway_address, example: example.clone() });
 
     let (stop, stopped) = watch::channel(false);
@@ -180,11 +187,12 @@ async fn serve(
         durability: config.gateway.durability,
         anchor: house.anchor_folder(),
         state: house.state.path().to_owned(),
+        anchor_conflict,
         password,
         key,
         exposed,
     });
-    wait_for_end(house).await?;
+    signals.wait_for_end(house).await;
     tracing::info!("stopping: open requests are let to end");
     let _ = stop.send(true);
     while tasks.join_next().await.is_some() {}
@@ -224,20 +232,35 @@ async fn exposed(url: &str) -> Exposed {
     }
 }
 
-/// Waits for the signal to stop; takes the configuration into use anew at each SIGHUP.
-async fn wait_for_end(house: &Arc<House>) -> Result<(), ServeError> {
-    let handler = |kind| signal(kind).map_err(|source| ServeError::System { action: "wait for signals", source });
-    let (mut interrupt, mut terminate, mut hangup) =
-        (handler(SignalKind::interrupt())?, handler(SignalKind::terminate())?, handler(SignalKind::hangup())?);
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
-            _ = hangup.recv() => {
-                let actor = Actor::owner(own_user(house.state.path()));
-                match house.reload(&actor).await {
-                    Ok(()) => tracing::info!("configuration reloaded"),
-                    Err(error) => tracing::error!(%error, "configuration not reloaded"),
+/// The signals that a daemon listens to, from before it says that it is ready.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, ServeError> {
+        let listen = |kind| signal(kind).map_err(|source| ServeError::System { action: "listen to signals", source });
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for the signal to stop; takes the configuration into use anew at each SIGHUP.
+    async fn wait_for_end(mut self, house: &Arc<House>) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                _ = self.hangup.recv() => {
+                    let actor = Actor::owner(own_user(house.state.path()));
+                    match house.reload(&actor).await {
+                        Ok(()) => tracing::info!("configuration reloaded"),
+                        Err(error) => tracing::error!(%error, "configuration not reloaded"),
+                    }
                 }
             }
         }

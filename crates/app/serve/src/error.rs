@@ -70,6 +70,14 @@ pub enum ServeError {
         /// Why not.
         source: std::io::Error,
     },
+    /// A part of the state folder is gone while others are there.
+    #[error("{path} {what}; restore the state folder from a backup, or start with another `--state`")]
+    Damaged {
+        /// Which part.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// Something of the system failed.
     #[error("can't {action}: {source}")]
     System {

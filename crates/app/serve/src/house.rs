@@ -10,11 +10,11 @@ use bartizan_core::{Asset, AssetKind, Clock, Event, Outcome, Secret, Tenant, eve
 use bartizan_detect::{RuleEngine, Sigma};
 use bartizan_engine::state::StateFolder;
 use bartizan_gateway::{BudgetBook, Gateway, Metrics};
-use bartizan_ledger::{Ledger, LedgerHandle, LedgerReader, Urgency};
+use bartizan_ledger::{Checkpoint, Ledger, LedgerHandle, LedgerReader, Urgency};
 use bartizan_monitor::Monitor;
 use bartizan_respond::Responder;
 use bartizan_signing::{KeyKind, NoteSigner, SigningKey, load_or_create_key};
-use bartizan_storage::{Disk, Storage};
+use bartizan_storage::{Disk, Journal, Storage};
 use prometheus_client::registry::Registry;
 
 use crate::clock::SystemClock;
@@ -97,11 +97,7 @@ impl House {
     ///
     /// # Errors
     /// Anything in it can't be used.
-    pub(crate) fn open(
-        path: &Path,
-        config: Config,
-        source: ConfigSource,
-    ) -> Result<(Self, Option<FirstStart>), ServeError> {
+    pub(crate) fn open(path: &Path, config: Config, source: ConfigSource) -> Result<Self, ServeError> {
         let state = StateFolder::open(path)?;
         let storage: Arc<dyn Storage> = Arc::new(Disk);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -114,7 +110,12 @@ impl House {
         let signing = SigningKey::from_seed(&key("ledger", KeyKind::Ed25519)?).map_err(|error| keys(&error))?;
         let origin = format!("{}/{}", config.ledger.project, state.node());
         let signer = NoteSigner::new(&origin, signing).map_err(|error| keys(&error))?;
-        let ledger = Ledger::open(storage.clone(), &state.path().join("ledger"), signer)?;
+        warn_of_torn(&*storage, state.path());
+        let ledger_folder = state.path().join("ledger");
+        if !state.is_new() && !ledger_folder.exists() && state.path().join("access").exists() {
+            return Err(ServeError::Damaged { path: ledger_folder, what: "is missing" });
+        }
+        let ledger = Ledger::open(storage.clone(), &ledger_folder, signer)?;
         let handle = ledger.handle();
         let directory = Arc::new(Directory::open(storage.clone(), &state.path().join("access"))?);
         let policies = Policies::load(&read_policies(&config.access.policies)?)?;
@@ -170,8 +171,7 @@ impl House {
             state,
         };
         house.add_up_budgets()?;
-        let first = if house.directory.principals().is_empty() { Some(house.first_start()?) } else { None };
-        Ok((house, first))
+        Ok(house)
     }
 
     /// The asset that administration is done to.
@@ -210,15 +210,40 @@ impl House {
         }
     }
 
-    /// Keeps the last checkpoint outside the state folder.
+    /// Keeps the last checkpoint outside the state folder. One that contradicts the checkpoint that is
+    /// kept there is refused: the kept one is the proof that the ledger was changed.
     pub(crate) fn anchor(&self) -> Result<(), bartizan_ledger::LedgerError> {
         let Some(folder) = self.anchor_folder() else { return Ok(()) };
         let note = self.ledger.checkpoint();
         if note.is_empty() {
             return Ok(());
         }
+        if let Some(conflict) = self.anchor_conflict() {
+            return Err(bartizan_ledger::LedgerError::Failed(conflict.into()));
+        }
         let verifier = LedgerReader::open(&self.ledger_folder())?.verifier()?;
         bartizan_ledger::anchor::store(&*self.storage, &folder, note.as_bytes(), &verifier)
+    }
+
+    /// How the ledger contradicts the checkpoint that is kept outside the state folder, where it does:
+    /// it was rolled back, written anew, or restored from a backup.
+    pub(crate) fn anchor_conflict(&self) -> Option<String> {
+        let folder = self.anchor_folder()?;
+        let reader = LedgerReader::open(&self.ledger_folder()).ok()?;
+        let origin = &reader.checkpoint().origin;
+        let kept = match bartizan_ledger::anchor::load(&*self.storage, &folder, origin) {
+            Ok(kept) => Checkpoint::unverified(&kept?).ok()?,
+            Err(error) => return Some(format!("the kept checkpoint can't be read: {error}")),
+        };
+        let place = bartizan_ledger::anchor::path(&folder, origin).display().to_string();
+        if kept.size > reader.size() {
+            let size = reader.size();
+            return Some(format!("{place} remembers {} entries, the ledger has {size}: it was rolled back", kept.size));
+        }
+        match reader.root_at(kept.size) {
+            Ok(root) if root == kept.root => None,
+            _ => Some(format!("{place} remembers other entries up to {}: the ledger was rewritten", kept.size)),
+        }
     }
 
     /// Stops the watch loop and the ledger's writer, and anchors the last checkpoint.
@@ -234,8 +259,16 @@ impl House {
         }
     }
 
-    /// An administrator with a one-time password, and a client with a key.
-    fn first_start(&self) -> Result<FirstStart, ServeError> {
+    /// On the first start, an administrator with a one-time password and a client with a key. To be
+    /// called when nothing else can go wrong: what it returns can be shown only once.
+    pub(crate) fn first_start(&self) -> Result<Option<FirstStart>, ServeError> {
+        if !self.directory.principals().is_empty() {
+            return Ok(None);
+        }
+        if self.ledger.size() > 0 {
+            let path = self.state.path().join("access/access.journal");
+            return Err(ServeError::Damaged { path, what: "knows nobody, and the ledger has entries" });
+        }
         let now = self.clock.now();
         let record = |action: &str, target: &str| {
             let event = Event::new("admin.first-start", event_id(now), now, action, self.system(), Outcome::Allow)
@@ -256,7 +289,7 @@ impl House {
         record("CreatePrincipal", &client.id)?;
         let issued = self.directory.issue_key(&client.id, now, None)?;
         record("IssueKey", &issued.key.prefix)?;
-        Ok(FirstStart { password, key: issued.secret })
+        Ok(Some(FirstStart { password, key: issued.secret }))
     }
 
     /// What was drawn today, from the ledger's completion entries: newest first, until yesterday.
@@ -280,6 +313,22 @@ impl House {
             end = start;
         }
         Ok(())
+    }
+}
+
+/// A journal whose last append is torn loses it when it is opened: that is what a power cut leaves, and
+/// also what somebody leaves who wants the last change undone. It is said either way.
+fn warn_of_torn(storage: &dyn Storage, state: &Path) {
+    for (name, magic) in [("access/access.journal", "bzaccess"), ("incidents/incidents.journal", "incident")] {
+        let path = state.join(name);
+        if let Ok(replay) = Journal::read(storage, &path, magic, 1)
+            && replay.torn > 0
+        {
+            tracing::warn!(
+                file = %path.display(), byte = replay.end, dropped = replay.torn,
+                "the last change was not written whole and is dropped; compare with `bartizan audit tail`"
+            );
+        }
     }
 }
 

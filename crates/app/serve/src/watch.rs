@@ -5,12 +5,14 @@
 //! responder turns alerts into incidents and runs their playbooks. A full bus drops and counts;
 //! it never holds up a request.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bartizan_core::{Clock, Event, Exchange, Observe, event_id};
 use bartizan_detect::{Alert, RuleEngine};
 use bartizan_ledger::{LedgerHandle, Urgency};
@@ -36,9 +38,16 @@ pub(crate) struct Bus {
     dropped: AtomicU64,
     live: LiveSender,
     traffic: Arc<Traffic>,
+    /// The kinds of event that rules ask for; all of them when that is not known.
+    wanted: ArcSwap<Option<BTreeSet<String>>>,
 }
 
 impl Bus {
+    /// Brings only what these rules ask for.
+    pub(crate) fn bring_for(&self, rules: &dyn RuleEngine) {
+        self.wanted.store(Arc::new(rules.kinds()));
+    }
+
     /// Messages that found no room.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
@@ -56,7 +65,9 @@ impl Observe for Bus {
         if self.live.has_listeners() {
             self.live.send(Live::Event(Arc::new(event.clone())));
         }
-        self.send(Message::Event(Box::new(event.clone())));
+        if (**self.wanted.load()).as_ref().is_none_or(|kinds| kinds.contains(&event.kind)) {
+            self.send(Message::Event(Box::new(event.clone())));
+        }
     }
 
     fn exchange(&self, exchange: Exchange) {
@@ -90,7 +101,14 @@ impl Watch {
     pub(crate) fn start(watchers: Watchers, traffic: Arc<Traffic>) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(WAITING);
         let stopping = Arc::new(AtomicBool::new(false));
-        let bus = Arc::new(Bus { sender, dropped: AtomicU64::new(0), live: watchers.live.clone(), traffic });
+        let wanted = watchers.rules.lock().unwrap_or_else(PoisonError::into_inner).kinds();
+        let bus = Arc::new(Bus {
+            sender,
+            dropped: AtomicU64::new(0),
+            live: watchers.live.clone(),
+            traffic,
+            wanted: ArcSwap::from_pointee(wanted),
+        });
         let stop = stopping.clone();
         let thread =
             std::thread::Builder::new().name("watch".to_owned()).spawn(move || run(&watchers, &receiver, &stop))?;

@@ -75,6 +75,9 @@ pub(crate) fn check(directory: &impl Lookup, presented: &str, now: Timestamp) ->
     let in_force = |kind, target: &str| {
         directory.restrictions(kind, target).iter().any(|restriction| restriction.is_in_force(now))
     };
+    if principal.canary {
+        return Err(denied("key-canary"));
+    }
     if in_force(RestrictionKind::RevokedKey, prefix) {
         return Err(denied("key-revoked"));
     }

@@ -178,6 +178,7 @@ impl Directory {
             created: now,
             expires: None,
             drill: false,
+            canary: false,
             protected: false,
         };
         mark(&mut principal);

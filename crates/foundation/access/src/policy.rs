@@ -305,6 +305,7 @@ mod tests {
             created: Timestamp::default(),
             expires: None,
             drill: false,
+            canary: false,
             protected: false,
         }
     }

@@ -69,6 +69,10 @@ pub struct Principal {
     /// Whether it exists only for a drill.
     #[serde(default)]
     pub drill: bool,
+    /// Whether its keys are bait: they never open the door, and whoever shows one has read what was
+    /// not theirs.
+    #[serde(default)]
+    pub canary: bool,
     /// Whether automatic containment must leave it alone.
     #[serde(default)]
     pub protected: bool,

@@ -50,6 +50,12 @@ pub trait RuleEngine: Send {
     /// The alerts that this event raises.
     fn evaluate(&mut self, event: &Event) -> Vec<Alert>;
 
+    /// The kinds of event that any rule can match, so that others need not be brought; `None` when
+    /// that is not known.
+    fn kinds(&self) -> Option<std::collections::BTreeSet<String>> {
+        None
+    }
+
     /// The rules that can raise alerts.
     fn rules(&self) -> Vec<RuleSummary>;
 }

@@ -27,6 +27,9 @@ const QUIET_SECONDS: u64 = 30;
 pub struct Sigma {
     engine: CorrelationEngine,
     known: BTreeMap<String, Option<RuleSummary>>,
+    /// The kinds of event that any rule can match; `None` when that is not known, because the user's
+    /// rules may ask for anything.
+    kinds: Option<BTreeSet<String>>,
 }
 
 impl Sigma {
@@ -57,7 +60,8 @@ impl Sigma {
         let mut engine = CorrelationEngine::new(config);
         engine.add_collection(&all).map_err(|error| DetectError::Compile(printable(&error.to_string())))?;
         let known = summarize(&all)?;
-        Ok(Self { engine, known })
+        let kinds = if files.is_empty() { pack_kinds() } else { None };
+        Ok(Self { engine, known, kinds })
     }
 
     fn alert(&self, event: &Event, fired: &EvaluationResult) -> Option<Alert> {
@@ -91,14 +95,36 @@ impl Sigma {
 
 impl RuleEngine for Sigma {
     fn evaluate(&mut self, event: &Event) -> Vec<Alert> {
+        // Most events are admissions and completions that no rule asks for.
+        if self.kinds.as_ref().is_some_and(|kinds| !kinds.contains(&event.kind)) {
+            return Vec::new();
+        }
         let fields = flatten(event);
         let fired = self.engine.process_event_at(&JsonEvent::borrow(&fields), event.time.seconds());
         fired.iter().filter_map(|fired| self.alert(event, fired)).collect()
     }
 
+    fn kinds(&self) -> Option<BTreeSet<String>> {
+        self.kinds.clone()
+    }
+
     fn rules(&self) -> Vec<RuleSummary> {
         self.known.values().flatten().cloned().collect()
     }
+}
+
+/// The kinds of event that the default pack asks for; `None` when one of its rules names none.
+fn pack_kinds() -> Option<BTreeSet<String>> {
+    let mut kinds = BTreeSet::new();
+    for rule in pack::defaults().iter().flat_map(|(_, text)| text.split("\n---")) {
+        let Some((_, detection)) = rule.split_once("\ndetection:") else { continue };
+        let named: Vec<&str> = detection.lines().filter_map(|line| line.trim().strip_prefix("type: ")).collect();
+        if named.is_empty() {
+            return None;
+        }
+        kinds.extend(named.into_iter().map(|kind| kind.trim().to_owned()));
+    }
+    Some(kinds)
 }
 
 /// Adds the rules of one file.
@@ -190,4 +216,18 @@ fn severity(level: Option<Level>) -> Severity {
 fn techniques(tags: &[String]) -> Vec<String> {
     let upper = tags.iter().map(|tag| tag.to_ascii_uppercase());
     upper.filter_map(|tag| tag.strip_prefix("ATLAS.").filter(|id| id.starts_with("AML.T")).map(printable)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_traffic_is_not_even_looked_at_by_the_default_pack() {
+        let kinds = pack_kinds().unwrap();
+        assert!(
+            kinds.contains("request.refusal") && kinds.contains("monitor.signal") && kinds.contains("admin.change")
+        );
+        assert!(!kinds.contains("request.admission") && !kinds.contains("request.completion"));
+    }
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::Problem;
 use crate::actor::Actor;
+use crate::administration::Marks;
 use crate::house::House;
 
 type Answer = Result<Json<Value>, Problem>;
@@ -26,6 +27,8 @@ pub(super) struct NewPrincipal {
     roles: Vec<String>,
     #[serde(default)]
     protected: bool,
+    #[serde(default)]
+    canary: bool,
 }
 
 #[derive(Deserialize)]
@@ -61,7 +64,7 @@ pub(super) async fn principals(State(house): State<Arc<House>>, Extension(actor)
             json!({
                 "id": principal.id, "tenant": principal.tenant, "name": principal.name, "roles": principal.roles,
                 "created": principal.created, "expires": principal.expires, "drill": principal.drill,
-                "protected": principal.protected, "active": house.directory.is_active(&principal.id, now),
+                "protected": principal.protected, "canary": principal.canary, "active": house.directory.is_active(&principal.id, now),
             })
         })
         .collect();
@@ -73,7 +76,8 @@ pub(super) async fn add_principal(
     Extension(actor): Extension<Actor>,
     Json(new): Json<NewPrincipal>,
 ) -> Answer {
-    let principal = house.add_principal(&actor, new.tenant, &new.name, roles(&new.roles)?, new.protected).await?;
+    let marks = Marks { protected: new.protected, canary: new.canary };
+    let principal = house.add_principal(&actor, new.tenant, &new.name, roles(&new.roles)?, marks).await?;
     Ok(Json(json!({ "id": principal.id, "name": principal.name })))
 }
 

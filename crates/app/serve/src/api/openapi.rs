@@ -21,6 +21,7 @@ pub(crate) const ROUTES: &[Row] = &[
             ("name", "string", true),
             ("roles", "array", true),
             ("protected", "boolean", false),
+            ("canary", "boolean", false),
         ],
     ),
     (

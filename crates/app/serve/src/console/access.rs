@@ -13,6 +13,7 @@ use super::frame::{Frame, may, name_of};
 use super::visitor::{Fields, Submission, Visitor};
 use super::words;
 use crate::administration::AdminError;
+use crate::administration::Marks;
 use crate::house::House;
 
 #[derive(Template)]
@@ -177,8 +178,15 @@ pub(super) async fn add_principal(
     let done = async {
         let protected = fields.text("protected") == "yes";
         let tenant = visitor.actor.principal.tenant.clone();
-        let added =
-            house.add_principal(&visitor.actor, tenant, fields.text("name").trim(), roles(&fields)?, protected).await?;
+        let added = house
+            .add_principal(
+                &visitor.actor,
+                tenant,
+                fields.text("name").trim(),
+                roles(&fields)?,
+                Marks { protected, canary: false },
+            )
+            .await?;
         let notice = Notice::done(format!("{} was added.", bartizan_core::printable(&added.name)));
         if fields.text("log-in") != "yes" {
             return Ok(notice);

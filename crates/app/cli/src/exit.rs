@@ -19,7 +19,8 @@ pub(crate) fn code(ended: anyhow::Result<Ended>) -> ExitCode {
         Ok(Ended::Well) => ExitCode::SUCCESS,
         Ok(Ended::Refused) => ExitCode::from(1),
         Ok(Ended::Inconclusive) => ExitCode::from(2),
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        // The verdict was not read to its end: never a success, and nothing to complain about.
+        Err(error) if is_broken_pipe(&error) => ExitCode::from(2),
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(3)
@@ -33,7 +34,7 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() { ExitCode::from(3) } else { ExitCode::SUCCESS }
 }
 
-/// `bartizan … | head` closes our stdout: that is the reader's choice, not a failure.
+/// `bartizan … | head` closes our stdout: the reader's choice, and no error of ours.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()

@@ -1,6 +1,7 @@
 //! Who administers.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use bartizan_access::{Principal, Role};
 use bartizan_core::{Tenant, Timestamp};
@@ -40,4 +41,10 @@ impl Actor {
     pub(crate) fn id(&self) -> &str {
         &self.principal.id
     }
+}
+
+/// The user that owns the state folder.
+pub(crate) fn own_user(state: &Path) -> u32 {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(state).map_or(u32::MAX, |metadata| metadata.uid())
 }

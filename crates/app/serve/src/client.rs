@@ -66,7 +66,7 @@ impl AdminClient {
         let config = source.load().map_err(|error| Box::new(ServeError::from(error)))?;
         let house = House::open(state, config, source).map_err(Box::new)?;
         let house = Arc::new(house);
-        let router = crate::api::by_socket(house.clone(), crate::daemon::own_user(state));
+        let router = crate::api::by_socket(house.clone(), crate::actor::own_user(state));
         Ok(Self { way: Way::InProcess(Box::new((router, house))) })
     }
 

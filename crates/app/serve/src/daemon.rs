@@ -15,52 +15,17 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::actor::Actor;
+use crate::actor::{Actor, own_user};
 use crate::api;
 use crate::config::{Config, resolve_secret};
 use crate::error::ServeError;
 use crate::house::{ConfigSource, House, Serving};
 use crate::model::{ModelSource, load_model};
 use crate::notify;
+use crate::overrides::Overrides;
 
 /// How often the last checkpoint is kept outside the state folder.
 const ANCHOR_SECONDS: u64 = 5;
-
-/// What flags change in the configuration.
-#[derive(Clone, Debug, Default)]
-pub struct Overrides {
-    /// Address of the guarded endpoint.
-    pub listen: Option<String>,
-    /// Address of console and admin API.
-    pub console: Option<String>,
-    /// Refuse and contain instead of recording only.
-    pub enforce: bool,
-    /// When an entry must be on disk.
-    pub durability: Option<Durability>,
-    /// The server to guard.
-    pub upstream: Option<String>,
-}
-
-impl Overrides {
-    pub(crate) fn lay_over(&self, config: &mut Config) {
-        if let Some(listen) = &self.listen {
-            config.gateway.listen.clone_from(listen);
-        }
-        if let Some(console) = &self.console {
-            config.console.listen.clone_from(console);
-        }
-        if let Some(durability) = self.durability {
-            config.gateway.durability = durability;
-        }
-        if let Some(upstream) = &self.upstream {
-            config.upstream.url.clone_from(upstream);
-        }
-        if self.enforce {
-            config.gateway.mode = Mode::Enforce;
-            config.respond.mode = bartizan_respond::Mode::Automatic;
-        }
-    }
-}
 
 /// What was seen of a way round the door.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -357,10 +322,4 @@ async fn keep_house(house: Arc<House>, gateway: Arc<Gateway>, mut stopped: watch
 fn address(key: &'static str, text: &str) -> Result<SocketAddr, ServeError> {
     let wrong = || crate::config::ConfigError::Value { key, reason: "is not an address".to_owned() };
     Ok(text.parse().map_err(|_| wrong())?)
-}
-
-/// The user that owns the state folder.
-pub(crate) fn own_user(state: &Path) -> u32 {
-    use std::os::unix::fs::MetadataExt as _;
-    std::fs::metadata(state).map_or(u32::MAX, |metadata| metadata.uid())
 }

@@ -6,8 +6,11 @@
 
 mod attack;
 mod client;
+mod error;
 mod extraction;
+mod field;
 mod proof;
+mod request;
 mod rows;
 
 use std::path::Path;
@@ -19,44 +22,21 @@ use bartizan_core::{Clock as _, Timestamp};
 use hyper::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
-use thiserror::Error;
 
-use crate::client::{AdminClient, ClientError};
+use crate::client::AdminClient;
 use crate::clock::SystemClock;
 use attack::{Attack, Served};
 use client::{Target, Visitor};
+use field::text;
 
-pub use extraction::{Attacker, Extraction};
+pub use error::DrillError;
+pub use extraction::Extraction;
+pub use request::{Attacker, DrillKind, DrillRequest};
 
 /// How long a drill waits for a detection after the attack ended.
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// Lifetime of the throw-away principals, should the drill die before it removes them.
 const LIFETIME_SECONDS: u32 = 600;
-
-/// What is rehearsed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DrillKind {
-    /// Somebody else uses a customer's key, beside the customer.
-    StolenKey,
-    /// One key asks far more than anybody needs.
-    Flood,
-    /// One key sends what no client of the model would send.
-    Malformed,
-    /// One key copies the model.
-    Extraction,
-}
-
-/// A drill to run.
-#[derive(Clone, Debug)]
-pub struct DrillRequest {
-    /// What is rehearsed.
-    pub kind: DrillKind,
-    /// How the extractor chooses its queries.
-    pub attacker: Attacker,
-    /// Hostile requests at most; the kind's default when absent.
-    pub budget: Option<u32>,
-}
 
 /// What a drill found.
 #[derive(Clone, Debug, Serialize)]
@@ -93,23 +73,6 @@ pub struct DrillReport {
     pub proof: Option<proof::Proof>,
     /// What would help, where the attack was not detected or not contained.
     pub advice: Vec<String>,
-}
-
-/// Why a drill could not be run.
-#[derive(Debug, Error)]
-pub enum DrillError {
-    /// The daemon is not there or refused.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// The daemon guards something that the drill has no inputs for.
-    #[error("{0}")]
-    Unsuitable(String),
-    /// The guarded endpoint can't be reached.
-    #[error("the guarded endpoint can't be reached: {0}")]
-    Endpoint(String),
-    /// The shipped model can't be run in process for comparison.
-    #[error(transparent)]
-    Model(#[from] Box<crate::error::ServeError>),
 }
 
 /// One participant's throw-away identity.
@@ -303,9 +266,4 @@ async fn wait_for_incident(admin: &AdminClient, principal: &str) -> Result<Optio
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-}
-
-/// A text field, or nothing.
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value.get(key).and_then(Value::as_str).unwrap_or_default()
 }

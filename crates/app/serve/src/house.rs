@@ -79,7 +79,7 @@ pub(crate) struct ConfigSource {
     /// The file, where there is one.
     pub(crate) file: Option<PathBuf>,
     /// What flags changed.
-    pub(crate) overrides: crate::daemon::Overrides,
+    pub(crate) overrides: crate::overrides::Overrides,
 }
 
 impl ConfigSource {

@@ -11,7 +11,7 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Problem;
+use super::problem::Problem;
 use crate::actor::Actor;
 use crate::administration::Marks;
 use crate::house::House;

@@ -11,7 +11,7 @@ use bartizan_access::Operation;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::Problem;
+use super::problem::Problem;
 use crate::actor::Actor;
 use crate::house::House;
 use crate::live::Live;

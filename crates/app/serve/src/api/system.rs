@@ -13,8 +13,8 @@ use hyper::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Problem;
 use super::access::issued;
+use super::problem::Problem;
 use crate::actor::Actor;
 use crate::house::House;
 

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::client::{Target, Visitor};
-use super::extraction::Attacker;
+use super::error::DrillError;
+use super::request::{Attacker, DrillKind};
 use super::rows::{Numbers, natural};
-use super::{DrillError, DrillKind};
 use crate::clock::SystemClock;
 
 /// Where attackers come from, when the endpoint is on loopback: not where its clients come from.

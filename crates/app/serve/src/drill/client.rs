@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
-use super::DrillError;
+use super::error::DrillError;
 
 /// Longest wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(10);

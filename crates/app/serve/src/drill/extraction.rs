@@ -6,22 +6,11 @@ use bartizan_statistics::Surrogate;
 use serde::Serialize;
 
 use super::attack::Served;
+use super::request::Attacker;
 use super::rows::natural;
 use crate::config::ModelSettings;
 use crate::error::ServeError;
 use crate::model::{ModelSource, load_model};
-
-/// How the extractor chooses its queries.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Attacker {
-    /// Noise.
-    Random,
-    /// A few real inputs, pushed about.
-    Synthetic,
-    /// Real inputs, as customers send.
-    Natural,
-}
 
 /// What the extractor got.
 #[derive(Clone, Debug, Serialize)]

@@ -6,7 +6,8 @@ use hyper::Method;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{DrillError, text};
+use super::error::DrillError;
+use super::field::text;
 use crate::client::AdminClient;
 
 /// Pages of the ledger that are searched.

@@ -22,10 +22,23 @@ pub(crate) fn code(ended: anyhow::Result<Ended>) -> ExitCode {
         // The verdict was not read to its end: never a success, and nothing to complain about.
         Err(error) if is_broken_pipe(&error) => ExitCode::from(2),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", with_causes(&error));
             ExitCode::from(3)
         }
     }
+}
+
+/// The error and its causes, each said once: many messages hold their cause already.
+fn with_causes(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
+        if text.is_empty() {
+            cause
+        } else if text.contains(&cause) {
+            text
+        } else {
+            format!("{text}: {cause}")
+        }
+    })
 }
 
 /// Prints what clap has to say: help and version are not errors, anything else is 3.

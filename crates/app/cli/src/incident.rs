@@ -235,6 +235,7 @@ fn summary(report: &DrillReport) -> String {
     line(
         "verdict",
         match (report.detected_seconds, report.contained) {
+            (None, _) if report.hostile_requests == 0 => "INCONCLUSIVE: nothing was sent".to_owned(),
             (None, _) => "NOT DETECTED".to_owned(),
             (Some(_), true) => "DETECTED AND CONTAINED".to_owned(),
             (Some(_), false) => "DETECTED, NOT CONTAINED".to_owned(),

@@ -137,7 +137,10 @@ fn read_input(input: WireInput, binary: &mut &[u8]) -> Result<Tensor, Malformed>
     let Some(data_type) = DataType::parse(&input.datatype) else { return Err(Malformed::DataType(name)) };
     let announced = input.parameters.and_then(|parameters| parameters.binary_data_size);
     let data = match (input.data, announced) {
-        (Some(Numbers(values)), None) => from_numbers(data_type, &values).ok_or(Malformed::Value(name))?,
+        (Some(numbers), None) if !numbers.fits(&input.shape) => {
+            return Err(Malformed::Json("`data` must be one flat list, or nested exactly as `shape` says".to_owned()));
+        }
+        (Some(numbers), None) => from_numbers(data_type, &numbers.values).ok_or(Malformed::Value(name))?,
         (None, Some(announced)) => {
             let needed = input
                 .shape
@@ -186,18 +189,32 @@ fn from_bytes(data_type: DataType, bytes: &[u8]) -> Option<TensorData> {
     })
 }
 
-/// `data`: numbers in one flat list, or nested as the shape is; booleans and strings are refused.
-struct Numbers(Vec<f64>);
+/// `data`: numbers in one flat list, or nested exactly as the shape is; ragged lists, booleans and
+/// strings are refused.
+struct Numbers {
+    values: Vec<f64>,
+    /// Length of the lists at each depth.
+    lengths: Vec<usize>,
+}
 
-impl<'de> Deserialize<'de> for Numbers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut numbers = Vec::new();
-        deserializer.deserialize_seq(Collect(&mut numbers))?;
-        Ok(Self(numbers))
+impl Numbers {
+    fn fits(&self, shape: &[usize]) -> bool {
+        self.lengths.len() == 1 || self.lengths == shape
     }
 }
 
-struct Collect<'a>(&'a mut Vec<f64>);
+impl<'de> Deserialize<'de> for Numbers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut numbers = Self { values: Vec::new(), lengths: Vec::new() };
+        deserializer.deserialize_seq(Collect { numbers: &mut numbers, depth: 0 })?;
+        Ok(numbers)
+    }
+}
+
+struct Collect<'a> {
+    numbers: &'a mut Numbers,
+    depth: usize,
+}
 
 impl<'de> DeserializeSeed<'de> for Collect<'_> {
     type Value = ();
@@ -214,8 +231,12 @@ impl<'de> Visitor<'de> for Collect<'_> {
         f.write_str("numbers")
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        self.0.push(value);
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<(), E> {
+        // A number stands below all lists, or the nesting is ragged.
+        if self.depth < self.numbers.lengths.len() && !self.numbers.values.is_empty() {
+            return Err(E::custom("lists are nested unevenly"));
+        }
+        self.numbers.values.push(value);
         Ok(())
     }
 
@@ -228,7 +249,20 @@ impl<'de> Visitor<'de> for Collect<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(Collect(self.0))?.is_some() {}
+        let mut length = 0;
+        while seq.next_element_seed(Collect { numbers: &mut *self.numbers, depth: self.depth + 1 })?.is_some() {
+            length += 1;
+        }
+        match self.numbers.lengths.get(self.depth) {
+            // Inner lists end first: the deepest is entered before the ones around it.
+            None => self.numbers.lengths.resize(self.depth + 1, usize::MAX),
+            Some(&usize::MAX) => {}
+            Some(known) if *known == length => return Ok(()),
+            Some(_) => return Err(de::Error::custom("lists are nested unevenly")),
+        }
+        if let Some(known) = self.numbers.lengths.get_mut(self.depth) {
+            *known = length;
+        }
         Ok(())
     }
 }
@@ -317,6 +351,22 @@ mod tests {
         let flat = br#"{"inputs":[{"name":"x","shape":[2,2],"datatype":"FP32","data":[1,2.5,3,4]}]}"#;
         let nested = br#"{"inputs":[{"name":"x","shape":[2,2],"datatype":"FP32","data":[[1,2.5],[3,4]]}]}"#;
         assert_eq!(Request::parse(flat, None).unwrap(), Request::parse(nested, None).unwrap());
+    }
+
+    #[test]
+    fn data_that_is_nested_otherwise_than_the_shape_is_refused() {
+        for data in [
+            "[[1],[2,3,4]]",
+            "[[1,2],3,4]",
+            "[1,[2,3],4]",
+            "[[[1,2],[3,4]]]",
+            "[[1],[2],[3],[4]]",
+            "[[1,2],[]]",
+            "[[],[]]",
+        ] {
+            let body = format!(r#"{{"inputs":[{{"name":"x","shape":[2,2],"datatype":"FP32","data":{data}}}]}}"#);
+            assert!(Request::parse(body.as_bytes(), None).is_err(), "{data}");
+        }
     }
 
     #[test]

@@ -126,7 +126,7 @@ async fn serve(
         if config.upstream.url.is_empty() { Exposed::NotApplicable } else { exposed(&config.upstream.url).await };
 
     let signals = Signals::new()?;
-    let anchor_conflict = house.anchor_conflict();
+    let anchor_conflict = house.anchor_conflict.clone();
     if let Some(conflict) = &anchor_conflict {
         tracing::error!(%conflict, "the ledger contradicts its anchor");
     }
@@ -308,7 +308,7 @@ async fn keep_house(house: Arc<House>, gateway: Arc<Gateway>, mut stopped: watch
         }
         gateway.flush_refusals();
         since_anchor += 1;
-        if since_anchor >= ANCHOR_SECONDS {
+        if since_anchor >= ANCHOR_SECONDS && house.anchor_conflict.is_none() {
             since_anchor = 0;
             let house = house.clone();
             let anchored = tokio::task::spawn_blocking(move || house.anchor()).await;

@@ -13,7 +13,7 @@ use bartizan_gateway::{BudgetBook, Gateway, Metrics};
 use bartizan_ledger::{Checkpoint, Ledger, LedgerHandle, LedgerReader, Urgency};
 use bartizan_monitor::Monitor;
 use bartizan_respond::Responder;
-use bartizan_signing::{KeyKind, NoteSigner, SigningKey, load_or_create_key};
+use bartizan_signing::{KeyKind, NoteSigner, NoteVerifier, SigningKey, load_or_create_key};
 use bartizan_storage::{Disk, Journal, Storage};
 use prometheus_client::registry::Registry;
 
@@ -60,6 +60,8 @@ pub(crate) struct House {
     pub(crate) serving: OnceLock<Serving>,
     /// Where the configuration came from, and what flags lay over it; for reloading.
     pub(crate) source: ConfigSource,
+    /// How the ledger contradicted its anchor when it was opened, where it did.
+    pub(crate) anchor_conflict: Option<String>,
     commitment_key: Secret<[u8; 32]>,
     writer: Mutex<Option<Ledger>>,
 }
@@ -146,7 +148,7 @@ impl House {
             .map_err(|source| ServeError::System { action: "start the watch loop", source })?;
         let mut registry = Registry::default();
         let metrics = Metrics::new(&mut registry);
-        let house = Self {
+        let mut house = Self {
             config: ArcSwap::from_pointee(config),
             storage,
             clock,
@@ -166,10 +168,12 @@ impl House {
             gateway: OnceLock::new(),
             serving: OnceLock::new(),
             source,
+            anchor_conflict: None,
             commitment_key,
             writer: Mutex::new(Some(ledger)),
             state,
         };
+        house.anchor_conflict = house.find_anchor_conflict();
         house.add_up_budgets()?;
         Ok(house)
     }
@@ -218,16 +222,18 @@ impl House {
         if note.is_empty() {
             return Ok(());
         }
-        if let Some(conflict) = self.anchor_conflict() {
-            return Err(bartizan_ledger::LedgerError::Failed(conflict.into()));
+        // Compared once, when the ledger was opened: since then this process alone appends to it.
+        if let Some(conflict) = &self.anchor_conflict {
+            return Err(bartizan_ledger::LedgerError::Failed(conflict.as_str().into()));
         }
-        let verifier = LedgerReader::open(&self.ledger_folder())?.verifier()?;
+        let verifier = self.ledger.verifier_key().parse::<NoteVerifier>();
+        let verifier = verifier.map_err(|error| bartizan_ledger::LedgerError::Failed(error.to_string().into()))?;
         bartizan_ledger::anchor::store(&*self.storage, &folder, note.as_bytes(), &verifier)
     }
 
     /// How the ledger contradicts the checkpoint that is kept outside the state folder, where it does:
     /// it was rolled back, written anew, or restored from a backup.
-    pub(crate) fn anchor_conflict(&self) -> Option<String> {
+    fn find_anchor_conflict(&self) -> Option<String> {
         let folder = self.anchor_folder()?;
         let reader = LedgerReader::open(&self.ledger_folder()).ok()?;
         let origin = &reader.checkpoint().origin;

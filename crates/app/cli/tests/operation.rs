@@ -6,7 +6,7 @@ mod daemon;
 
 use std::time::{Duration, Instant};
 
-use daemon::{Daemon, World, all_bytes, eventually, send, seven};
+use daemon::{Daemon, World, all_bytes, copy, eventually, send, seven};
 
 #[test]
 fn a_configuration_error_names_file_line_and_what_was_meant() {
@@ -197,9 +197,6 @@ fn a_changed_ledger_is_named_and_a_rolled_back_one_is_caught_by_the_anchor() {
     }
     let world = daemon.stop();
     let saved = world.folder.path().join("saved");
-    let copy = |from: &std::path::Path, to: &std::path::Path| {
-        assert!(std::process::Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
-    };
     copy(&world.state(), &saved);
     let daemon = world.up(&[]);
     for _ in 0..3 {
@@ -233,9 +230,6 @@ fn a_ledger_that_was_rolled_back_is_announced_and_never_anchored_over() {
     let key = daemon.key().to_owned();
     let world = daemon.stop();
     let saved = world.folder.path().join("saved");
-    let copy = |from: &std::path::Path, to: &std::path::Path| {
-        assert!(std::process::Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
-    };
     copy(&world.state(), &saved);
     let daemon = world.up(&[]);
     for _ in 0..5 {

@@ -10,7 +10,8 @@ use bartizan_core::{Asset, AssetKind, Clock, Event, Outcome, Secret, Tenant, eve
 use bartizan_detect::{RuleEngine, Sigma};
 use bartizan_engine::state::StateFolder;
 use bartizan_gateway::{BudgetBook, Gateway, Metrics};
-use bartizan_ledger::{Checkpoint, Ledger, LedgerHandle, LedgerReader, Urgency};
+use bartizan_ledger::anchor::{self, Standing};
+use bartizan_ledger::{Ledger, LedgerHandle, LedgerReader, Urgency};
 use bartizan_monitor::Monitor;
 use bartizan_respond::Responder;
 use bartizan_signing::{KeyKind, NoteSigner, NoteVerifier, SigningKey, load_or_create_key};
@@ -228,7 +229,7 @@ impl House {
         }
         let verifier = self.ledger.verifier_key().parse::<NoteVerifier>();
         let verifier = verifier.map_err(|error| bartizan_ledger::LedgerError::Failed(error.to_string().into()))?;
-        bartizan_ledger::anchor::store(&*self.storage, &folder, note.as_bytes(), &verifier)
+        anchor::store(&*self.storage, &folder, note.as_bytes(), &verifier)
     }
 
     /// How the ledger contradicts the checkpoint that is kept outside the state folder, where it does:
@@ -236,19 +237,17 @@ impl House {
     fn find_anchor_conflict(&self) -> Option<String> {
         let folder = self.anchor_folder()?;
         let reader = LedgerReader::open(&self.ledger_folder()).ok()?;
-        let origin = &reader.checkpoint().origin;
-        let kept = match bartizan_ledger::anchor::load(&*self.storage, &folder, origin) {
-            Ok(kept) => Checkpoint::unverified(&kept?).ok()?,
-            Err(error) => return Some(format!("the kept checkpoint can't be read: {error}")),
-        };
-        let place = bartizan_ledger::anchor::path(&folder, origin).display().to_string();
-        if kept.size > reader.size() {
-            let size = reader.size();
-            return Some(format!("{place} remembers {} entries, the ledger has {size}: it was rolled back", kept.size));
-        }
-        match reader.root_at(kept.size) {
-            Ok(root) if root == kept.root => None,
-            _ => Some(format!("{place} remembers other entries up to {}: the ledger was rewritten", kept.size)),
+        let place = anchor::path(&folder, &reader.checkpoint().origin).display().to_string();
+        match anchor::compare(&*self.storage, &folder, &reader) {
+            Ok(Standing::NotKept | Standing::Agrees(_)) => None,
+            Ok(Standing::Contradicts(kept)) if kept > reader.size() => {
+                let size = reader.size();
+                Some(format!("{place} remembers {kept} entries, the ledger has {size}: it was rolled back"))
+            }
+            Ok(Standing::Contradicts(kept)) => {
+                Some(format!("{place} remembers other entries up to {kept}: the ledger was rewritten"))
+            }
+            Err(error) => Some(format!("the kept checkpoint can't be read: {error}")),
         }
     }
 

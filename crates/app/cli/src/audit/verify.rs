@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use bartizan_core::{Digest, printable};
+use bartizan_engine::state::default_anchor_folder;
 use bartizan_ledger::{Conclusion, Report, verify_proof};
 use bartizan_signing::NoteVerifier;
 use serde_json::json;
@@ -51,7 +52,7 @@ pub(crate) fn run(arguments: &Verify) -> anyhow::Result<Ended> {
     if let (Some(proof), Some(verifier)) = (&arguments.proof, &arguments.verifier) {
         return check_proof(proof, verifier, arguments.format);
     }
-    let anchors = arguments.anchors.clone().or_else(remembered);
+    let anchors = arguments.anchors.clone().or_else(default_anchor_folder);
     let report =
         bartizan_engine::audit::verify_against(&arguments.source.state, anchors.as_deref(), &arguments.against)?;
     let mut out = io::stdout().lock();
@@ -64,13 +65,6 @@ pub(crate) fn run(arguments: &Verify) -> anyhow::Result<Ended> {
         Conclusion::NotVerified => Ended::Refused,
         Conclusion::Inconclusive => Ended::Inconclusive,
     })
-}
-
-/// `bartizan/anchors` under the XDG base directory for state.
-fn remembered() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
-    base.map(|base| base.join("bartizan/anchors"))
 }
 
 fn print_table(out: &mut impl Write, report: &Report) -> io::Result<()> {

@@ -242,6 +242,11 @@ pub fn tensor(shape: &Value, datatype: &str, data: &Value) -> Value {
     json!({ "inputs": [{ "name": "image", "shape": shape, "datatype": datatype, "data": data }] })
 }
 
+/// Copies a folder with everything below it.
+pub fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+}
+
 /// Waits until something holds.
 pub fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + Duration::from_secs(20);

@@ -6,7 +6,8 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use bartizan_access::Operation;
-use bartizan_ledger::{Checkpoint, LedgerReader, anchor, is_consistent, prove};
+use bartizan_ledger::anchor::{self, Standing};
+use bartizan_ledger::{LedgerReader, prove};
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use serde::Deserialize;
 
@@ -139,23 +140,24 @@ async fn anchoring(house: &Arc<House>) -> Result<Anchoring, Failure> {
     blocking(move || -> Result<_, Failure> {
         let reader = LedgerReader::open(&ledger)?;
         let place = folder.display();
-        let Some(note) = anchor::load(&*storage, &folder, &reader.checkpoint().origin)? else {
-            return Ok(Anchoring { good: false, sentence: format!("Not anchored yet: {place} holds no checkpoint of this log. The first is kept within a minute.") });
+        let (good, sentence) = match anchor::compare(&*storage, &folder, &reader)? {
+            Standing::NotKept => (
+                false,
+                format!("Not anchored yet: {place} holds no checkpoint of this log. The first is kept within a minute."),
+            ),
+            Standing::Agrees(kept) => (
+                true,
+                format!(
+                    "Consistent with the checkpoint over {} entries that is kept in {place}: those entries are as they were then. That folder is on this machine; keep a checkpoint elsewhere to be safe from whoever controls it.",
+                    words::count(kept)
+                ),
+            ),
+            Standing::Contradicts(_) => (
+                false,
+                format!("CONTRADICTS the checkpoint that is kept in {place}: the log was changed or cut. Run bartizan audit verify."),
+            ),
         };
-        let kept = Checkpoint::verify(&note, &reader.verifier()?)?;
-        let now = reader.checkpoint();
-        let agrees = kept.size == 0
-            || (kept.size <= now.size
-                && is_consistent(kept.size, &kept.root, now.size, &now.root, &reader.consistency_proof(kept.size, now.size)?));
-        let sentence = if agrees {
-            format!(
-                "Consistent with the checkpoint over {} entries that is kept in {place}: those entries are as they were then. That folder is on this machine; keep a checkpoint elsewhere to be safe from whoever controls it.",
-                words::count(kept.size)
-            )
-        } else {
-            format!("CONTRADICTS the checkpoint that is kept in {place}: the log was changed or cut. Run bartizan audit verify.")
-        };
-        Ok(Anchoring { good: agrees, sentence })
+        Ok(Anchoring { good, sentence })
     })
     .await
 }

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bartizan_core::{Completeness, Finding, Rule};
-use bartizan_inspect::{Examination, Inspect, Limits, Source, examine, zip};
+use bartizan_core::{Completeness, Component, Finding, Rule};
+use bartizan_inspect::{Area, Examination, Inspect, Limits, Source, examine, zip};
 use bartizan_report::{FileEntry, Report};
 use thiserror::Error;
 
@@ -40,15 +40,22 @@ pub struct Options<'a> {
     pub limits: Limits,
     /// Told after each file: how many are done, of how many. Called from several threads.
     pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
+    /// What to look for; everything when empty.
+    pub only: &'a [Area],
 }
 
 /// Bytes of standard input that are held in memory.
 const STANDARD_INPUT: u64 = 1 << 30;
 
-/// Every inspector there is.
-fn inspectors() -> Vec<&'static dyn Inspect> {
+/// Every inspector that `only` asks for.
+fn inspectors(only: &[Area]) -> Vec<&'static dyn Inspect> {
     let mut all: Vec<&'static dyn Inspect> = vec![&zip::ZipArchive];
     all.extend(bartizan_artifact::INSPECTORS);
+    all.extend(bartizan_supply::INSPECTORS);
+    all.retain(|inspector| {
+        let area = inspector.area();
+        only.is_empty() || area == Area::Containers || only.contains(&area)
+    });
     all
 }
 
@@ -56,6 +63,7 @@ fn inspectors() -> Vec<&'static dyn Inspect> {
 pub fn rules() -> Vec<&'static Rule> {
     let mut rules: Vec<&'static Rule> = bartizan_inspect::RULES.to_vec();
     rules.extend(bartizan_artifact::RULES.iter().copied().flatten().copied());
+    rules.extend(bartizan_supply::RULES.iter().copied().flatten().copied());
     rules.sort_by_key(|rule| rule.id);
     rules
 }
@@ -74,25 +82,38 @@ pub fn scan(paths: &[PathBuf], options: Options<'_>) -> Result<Report, ScanError
     met.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()).then_with(|| a.path.cmp(&b.path)));
     met.dedup_by(|a, b| a.path == b.path);
     done.extend(all(&met, options));
-    let (files, findings): (Vec<FileEntry>, Vec<Vec<Finding>>) = done.into_iter().unzip();
-    Ok(Report::new(files, findings.into_iter().flatten().collect()))
+    Ok(report(done))
+}
+
+fn report(done: Vec<Scanned>) -> Report {
+    let (mut files, mut findings, mut components) = (Vec::with_capacity(done.len()), Vec::new(), Vec::new());
+    for scanned in done {
+        files.push(scanned.file);
+        findings.extend(scanned.findings);
+        components.extend(scanned.components);
+    }
+    Report::new(files, findings).with_components(components)
 }
 
 /// Scans bytes that are in memory already: what a daemon asks about a model before it loads the very
 /// same bytes.
 pub fn scan_bytes(name: &str, bytes: Vec<u8>) -> Report {
-    let (file, findings) = entry(&Source::from_bytes(name, bytes, Options::default().limits), &inspectors());
-    Report::new(vec![file], findings)
+    let source = Source::from_bytes(name, bytes, Options::default().limits);
+    report(vec![entry(&source, &inspectors(&[Area::Models]))])
 }
 
-type Scanned = (FileEntry, Vec<Finding>);
+struct Scanned {
+    file: FileEntry,
+    findings: Vec<Finding>,
+    components: Vec<Component>,
+}
 
 fn all(met: &[Met], options: Options<'_>) -> Vec<Scanned> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(met.len().max(1));
     let next = AtomicUsize::new(0);
     let finished = AtomicUsize::new(0);
     let results = Mutex::new(Vec::with_capacity(met.len()));
-    let inspectors = inspectors();
+    let inspectors = inspectors(options.only);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -112,11 +133,11 @@ fn all(met: &[Met], options: Options<'_>) -> Vec<Scanned> {
 
 fn one(file: &Met, inspectors: &[&dyn Inspect], limits: Limits) -> Scanned {
     if let Some(reason) = &file.obstacle {
-        return (unread(&file.name, reason.clone()), Vec::new());
+        return unread(&file.name, reason.clone());
     }
     match Source::open(&file.name, &file.path, limits) {
-        Ok(source) => entry(&source, inspectors),
-        Err(error) => (unread(&file.name, Completeness::Failed(format!("can't be opened: {error}"))), Vec::new()),
+        Ok(source) => entry(&source.within(&file.path, &file.root), inspectors),
+        Err(error) => unread(&file.name, Completeness::Failed(format!("can't be opened: {error}"))),
     }
 }
 
@@ -125,25 +146,26 @@ fn standard_input(options: Options<'_>) -> Result<Scanned, ScanError> {
     let unreadable = |cause| ScanError::Unreadable { path: PathBuf::from("-"), cause };
     std::io::stdin().lock().take(STANDARD_INPUT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     let is_cut = bytes.len() as u64 > STANDARD_INPUT;
-    let (mut file, findings) = entry(&Source::from_bytes("stdin", bytes, options.limits), &inspectors());
+    let source = Source::from_bytes("stdin", bytes, options.limits);
+    let mut scanned = entry(&source, &inspectors(options.only));
     if is_cut {
         let reason = format!("only the first {STANDARD_INPUT} bytes of standard input were read");
-        file.completeness = file.completeness.and(Completeness::Partial(reason));
+        scanned.file.completeness = scanned.file.completeness.and(Completeness::Partial(reason));
     }
-    Ok((file, findings))
+    Ok(scanned)
 }
 
 fn entry(source: &Source, inspectors: &[&dyn Inspect]) -> Scanned {
     let (path, bytes) = (source.name().to_owned(), source.length());
-    let Examination { format, inspectors, completeness, findings, members, members_not_inspected } =
+    let Examination { format, inspectors, completeness, findings, components, members, members_not_inspected } =
         examine(source, inspectors);
     let file =
         FileEntry { path, format: format.as_str(), bytes, inspectors, completeness, members, members_not_inspected };
-    (file, findings)
+    Scanned { file, findings, components }
 }
 
-fn unread(name: &str, completeness: Completeness) -> FileEntry {
-    FileEntry {
+fn unread(name: &str, completeness: Completeness) -> Scanned {
+    let file = FileEntry {
         path: name.to_owned(),
         format: "unread",
         bytes: 0,
@@ -151,7 +173,8 @@ fn unread(name: &str, completeness: Completeness) -> FileEntry {
         completeness,
         members: 0,
         members_not_inspected: 0,
-    }
+    };
+    Scanned { file, findings: Vec::new(), components: Vec::new() }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 //! ```
 
 mod asset;
+mod component;
 mod digest;
 mod event;
 mod finding;
@@ -26,6 +27,7 @@ mod text;
 mod time;
 
 pub use asset::{Asset, AssetKind, AssetParseError};
+pub use component::{Basis, Component, ComponentKind, Property};
 pub use digest::{Digest, DigestParseError};
 pub use event::{Decision, Event, Exchange, Observe, Outcome, event_id};
 pub use finding::{Completeness, Finding, Location, Position};

@@ -2,9 +2,9 @@
 
 use std::cell::RefCell;
 
-use bartizan_core::{Completeness, Finding};
+use bartizan_core::{Completeness, Component, Finding};
 
-use crate::{Findings, Format, Inspect, Source, named_like_a_model, recognise};
+use crate::{Area, Findings, Format, Inspect, Source, named_like_a_model, recognise};
 
 /// What is known about one root source after all inspectors saw it and its members.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Examination {
     pub completeness: Completeness,
     /// What was found, members included.
     pub findings: Vec<Finding>,
+    /// Parts of the project that were seen, members included.
+    pub components: Vec<Component>,
     /// Members that were looked at.
     pub members: usize,
     /// Members, such as plain text, that no inspector knows.
@@ -26,13 +28,14 @@ pub struct Examination {
 /// Looks at `root` with every inspector that claims it, then at the members that come out of it.
 ///
 /// Content that no inspector claims is no verdict: where it is a model or archive, or is named
-/// like one, the examination is partial.
+/// like one, the examination is partial, unless no inspector of models takes part.
 pub fn examine(root: &Source, inspectors: &[&dyn Inspect]) -> Examination {
     let examination = RefCell::new(Examination {
         format: Format::Empty,
         inspectors: Vec::new(),
         completeness: Completeness::Complete,
         findings: Vec::new(),
+        components: Vec::new(),
         members: 0,
         members_not_inspected: 0,
     });
@@ -69,12 +72,15 @@ fn visit(source: &Source, inspectors: &[&dyn Inspect], examination: &RefCell<Exa
             completeness = completeness.and(inspector.inspect(source, &mut findings));
         }
     }
-    if names.is_empty() {
+    if names.is_empty() && inspectors.iter().any(|inspector| inspector.area() == Area::Models) {
         completeness = not_inspected(source, format);
     } else if findings.dropped() > 0 {
         completeness = completeness.and(Completeness::Partial(format!("{} more findings", findings.dropped())));
     }
-    examination.borrow_mut().findings.extend(findings.into_found());
+    let (found, components) = findings.into_parts();
+    let mut examination = examination.borrow_mut();
+    examination.findings.extend(found);
+    examination.components.extend(components);
     (format, names, completeness)
 }
 

@@ -1,8 +1,42 @@
 //! The one trait behind which every inspector stands.
 
-use bartizan_core::{Completeness, Finding};
+use bartizan_core::{Completeness, Component, Finding};
 
 use crate::{Format, Source};
+
+/// What an inspector is for; a scan can be limited to some of these.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Area {
+    /// Archives and compressed streams: in every scan, since anything can lie in them.
+    Containers,
+    /// Model files.
+    Models,
+    /// Manifests and lockfiles of packages.
+    Dependencies,
+    /// Keys and passwords in text.
+    Secrets,
+    /// Source code and notebooks.
+    Source,
+    /// Configuration of AI tools and agents.
+    Agents,
+}
+
+impl Area {
+    /// All that can be asked for, in the order of the documentation.
+    pub const SELECTABLE: [Self; 5] = [Self::Models, Self::Dependencies, Self::Secrets, Self::Source, Self::Agents];
+
+    /// The word on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Containers => "containers",
+            Self::Models => "models",
+            Self::Dependencies => "dependencies",
+            Self::Secrets => "secrets",
+            Self::Source => "source",
+            Self::Agents => "agents",
+        }
+    }
+}
 
 /// Knows one kind of content.
 ///
@@ -10,6 +44,11 @@ use crate::{Format, Source};
 pub trait Inspect: Sync {
     /// What it is called in a report, such as `pickle`.
     fn name(&self) -> &'static str;
+
+    /// What it is for.
+    fn area(&self) -> Area {
+        Area::Models
+    }
 
     /// Whether it can say something about this source. Several may claim the same bytes: a file can
     /// be two things at once, and a loader picks the one that suits the attacker.
@@ -26,6 +65,7 @@ pub trait Inspect: Sync {
 #[derive(Default)]
 pub struct Findings<'a> {
     found: Vec<Finding>,
+    components: Vec<Component>,
     visitor: Option<&'a dyn Fn(Source)>,
     dropped: usize,
 }
@@ -53,6 +93,16 @@ impl<'a> Findings<'a> {
         }
     }
 
+    /// Adds a part of the project to the inventory.
+    pub fn component(&mut self, component: Component) {
+        self.components.push(component);
+    }
+
+    /// Parts that were added.
+    pub fn components(&self) -> &[Component] {
+        &self.components
+    }
+
     /// Hands on a source that came out of the one under inspection.
     pub fn child(&mut self, source: Source) {
         if let Some(visitor) = self.visitor {
@@ -70,8 +120,8 @@ impl<'a> Findings<'a> {
         self.dropped
     }
 
-    /// The findings.
-    pub fn into_found(self) -> Vec<Finding> {
-        self.found
+    /// The findings and the parts.
+    pub fn into_parts(self) -> (Vec<Finding>, Vec<Component>) {
+        (self.found, self.components)
     }
 }

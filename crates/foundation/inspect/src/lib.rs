@@ -27,7 +27,7 @@ pub mod zip;
 pub use budget::{Budget, Exhausted, Limits};
 pub use examine::{Examination, examine};
 pub use format::{Format, named_like_a_model, recognise};
-pub use inspector::{Findings, Inspect};
+pub use inspector::{Area, Findings, Inspect};
 pub use mutation::mutations;
 pub use source::{ReadError, Source};
 pub use window::Window;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use bartizan_core::{Location, Position, printable};
@@ -25,6 +25,14 @@ pub struct Source {
     budget: Rc<Budget>,
     siblings: Rc<BTreeSet<String>>,
     member: String,
+    place: Option<Rc<Place>>,
+}
+
+/// Where a file lies, and the folder that nothing beside it may lead out of.
+#[derive(Debug)]
+struct Place {
+    path: PathBuf,
+    root: PathBuf,
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +69,42 @@ impl Source {
         Ok(Self::root(name, Backing::File(Rc::new(file)), length, limits))
     }
 
+    /// The same source, which may name files beside it as long as they lie below `root`.
+    #[must_use]
+    pub fn within(mut self, path: &Path, root: &Path) -> Self {
+        self.place = Some(Rc::new(Place { path: path.to_path_buf(), root: root.to_path_buf() }));
+        self
+    }
+
+    /// The regular file that `relative` names as seen from this one, with this source's budget; `None`
+    /// where there is none, where it lies outside the scanned folder, or where this is no file itself.
+    pub fn beside(&self, relative: &str) -> Option<Self> {
+        let place = self.place.as_ref().filter(|_| self.depth == 0)?;
+        let relative = Path::new(relative);
+        if relative.components().any(|part| matches!(part, Component::Prefix(_) | Component::RootDir)) {
+            return None;
+        }
+        let path = place.path.parent()?.join(relative).canonicalize().ok()?;
+        if !path.starts_with(place.root.canonicalize().ok()?) || !path.metadata().ok()?.is_file() {
+            return None;
+        }
+        let file = File::open(&path).ok()?;
+        let length = file.metadata().ok()?.len();
+        let folder = self.name.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+        let name = format!("{folder}{}", printable(&relative.to_string_lossy()));
+        Some(Self {
+            name: name.clone(),
+            member: name,
+            backing: Backing::File(Rc::new(file)),
+            start: 0,
+            length,
+            depth: 0,
+            budget: Rc::clone(&self.budget),
+            siblings: Rc::default(),
+            place: Some(Rc::new(Place { path, root: place.root.clone() })),
+        })
+    }
+
     fn root(name: &str, backing: Backing, length: u64, limits: Limits) -> Self {
         Self {
             name: name.to_owned(),
@@ -71,6 +115,7 @@ impl Source {
             budget: Rc::new(Budget::new(limits)),
             siblings: Rc::default(),
             member: name.to_owned(),
+            place: None,
         }
     }
 
@@ -99,7 +144,13 @@ impl Source {
             budget: Rc::clone(&self.budget),
             siblings: Rc::default(),
             member: member.to_owned(),
+            place: None,
         }
+    }
+
+    /// The last part of the innermost name.
+    pub fn file_name(&self) -> &str {
+        self.member.rsplit('/').next().unwrap_or(&self.member)
     }
 
     /// The same source, knowing the names of all members of its archive.

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use bartizan_core::{Completeness, Finding, Link, Rule, Severity, printable};
 
 use crate::format::ends_like_a_zip;
-use crate::{Findings, Format, Inspect, Source};
+use crate::{Area, Findings, Format, Inspect, Source};
 use directory::{Directory, Member, central, hidden, inflate, local};
 
 const LINKS: &[Link] = &[Link::Atlas("AML.T0010.003"), Link::Cwe(436)];
@@ -121,6 +121,10 @@ pub struct ZipArchive;
 impl Inspect for ZipArchive {
     fn name(&self) -> &'static str {
         "zip"
+    }
+
+    fn area(&self) -> Area {
+        Area::Containers
     }
 
     fn claims(&self, source: &Source, format: Format) -> bool {

@@ -1,6 +1,6 @@
 //! What a scan says.
 
-use bartizan_core::{Completeness, Finding, Severity};
+use bartizan_core::{Completeness, Component, Finding, Severity};
 
 /// One file that the scan met.
 #[derive(Clone, Debug)]
@@ -21,11 +21,12 @@ pub struct FileEntry {
     pub members_not_inspected: usize,
 }
 
-/// What a scan says: files, and findings in them.
+/// What a scan says: files, findings in them, and the parts that the project is made of.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     files: Vec<FileEntry>,
     findings: Vec<Finding>,
+    components: Vec<Component>,
     as_of: Option<String>,
 }
 
@@ -52,7 +53,25 @@ impl Report {
             let key = |finding: &Finding| (finding.location.clone(), finding.rule.id, finding.message.clone());
             key(a).cmp(&key(b))
         });
-        Self { files, findings, as_of: None }
+        Self { files, findings, components: Vec::new(), as_of: None }
+    }
+
+    /// The same report with the parts of the project, by kind, name, version and place.
+    #[must_use]
+    pub fn with_components(mut self, mut components: Vec<Component>) -> Self {
+        components.sort_by(|a, b| {
+            let key = |part: &Component| {
+                (part.kind, part.name.clone(), part.version.clone(), part.location.clone(), part.purl.clone())
+            };
+            key(a).cmp(&key(b))
+        });
+        self.components = components;
+        self
+    }
+
+    /// The parts of the project.
+    pub fn components(&self) -> &[Component] {
+        &self.components
     }
 
     /// The same report, dated.

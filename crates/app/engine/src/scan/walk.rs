@@ -12,6 +12,8 @@ use super::ScanError;
 pub(super) struct Met {
     /// Where it is.
     pub(super) path: PathBuf,
+    /// The folder that was asked for, or the file's own.
+    pub(super) root: PathBuf,
     /// What the report calls it: relative, with `/`.
     pub(super) name: String,
     /// Why it is not opened.
@@ -31,7 +33,8 @@ pub(super) fn find(root: &Path, among_several: bool) -> Result<Vec<Met>, ScanErr
     let label = label(root, metadata.is_dir() && !among_several);
     if !metadata.is_dir() {
         let obstacle = (!metadata.is_file()).then(special);
-        return Ok(vec![Met { path: root.to_path_buf(), name: spell(&label), obstacle }]);
+        let folder = root.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        return Ok(vec![Met { path: root.to_path_buf(), root: folder.to_path_buf(), name: spell(&label), obstacle }]);
     }
     let real_root = root.canonicalize().map_err(unreadable)?;
     let mut met = Vec::new();
@@ -40,7 +43,12 @@ pub(super) fn find(root: &Path, among_several: bool) -> Result<Vec<Met>, ScanErr
             Ok(entry) => entry,
             Err(error) => {
                 let reason = Completeness::Failed(format!("can't be walked: {error}"));
-                met.push(Met { path: root.to_path_buf(), name: spell(&label), obstacle: Some(reason) });
+                met.push(Met {
+                    path: root.to_path_buf(),
+                    root: root.to_path_buf(),
+                    name: spell(&label),
+                    obstacle: Some(reason),
+                });
                 continue;
             }
         };
@@ -58,7 +66,7 @@ pub(super) fn find(root: &Path, among_several: bool) -> Result<Vec<Met>, ScanErr
             _ => Some(special()),
         };
         let below = path.strip_prefix(root).unwrap_or(path);
-        met.push(Met { path: path.to_path_buf(), name: spell(&label.join(below)), obstacle });
+        met.push(Met { path: path.to_path_buf(), root: root.to_path_buf(), name: spell(&label.join(below)), obstacle });
     }
     Ok(met)
 }

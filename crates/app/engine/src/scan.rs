@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bartizan_core::{Completeness, Component, Finding, Rule};
-use bartizan_inspect::{Area, Examination, Inspect, Limits, Source, examine, zip};
+use bartizan_inspect::{Area, Examination, Inspect, Limits, Source, examine};
 use bartizan_report::{FileEntry, Report};
 use thiserror::Error;
 
@@ -49,7 +49,7 @@ const STANDARD_INPUT: u64 = 1 << 30;
 
 /// Every inspector that `only` asks for.
 fn inspectors(only: &[Area]) -> Vec<&'static dyn Inspect> {
-    let mut all: Vec<&'static dyn Inspect> = vec![&zip::ZipArchive];
+    let mut all: Vec<&'static dyn Inspect> = bartizan_inspect::CONTAINERS.to_vec();
     all.extend(bartizan_artifact::INSPECTORS);
     all.extend(bartizan_supply::INSPECTORS);
     all.retain(|inspector| {
@@ -61,7 +61,7 @@ fn inspectors(only: &[Area]) -> Vec<&'static dyn Inspect> {
 
 /// Every rule of every inspector, by id.
 pub fn rules() -> Vec<&'static Rule> {
-    let mut rules: Vec<&'static Rule> = bartizan_inspect::RULES.to_vec();
+    let mut rules: Vec<&'static Rule> = bartizan_inspect::RULES.iter().copied().flatten().copied().collect();
     rules.extend(bartizan_artifact::RULES.iter().copied().flatten().copied());
     rules.extend(bartizan_supply::RULES.iter().copied().flatten().copied());
     rules.sort_by_key(|rule| rule.id);

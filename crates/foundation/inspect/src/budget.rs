@@ -10,7 +10,8 @@ use thiserror::Error;
 pub struct Limits {
     /// Bytes that may be read.
     pub bytes: u64,
-    /// Bytes that may come out of decompression, over all members together.
+    /// Bytes that may come out of decompression, over all members together; sixteen times the size of
+    /// the file where that is more.
     pub inflated: u64,
     /// Bytes of one decompressed member that may be held in memory.
     pub member: u64,
@@ -22,7 +23,7 @@ pub struct Limits {
     pub depth: u32,
     /// Opcodes, fields or other steps of a parser.
     pub operations: u64,
-    /// Wall time.
+    /// Wall time, and a second more for every 32 MiB of the file.
     pub time: Duration,
 }
 
@@ -59,15 +60,16 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// A full budget; the time starts now.
-    pub fn new(limits: Limits) -> Self {
+    /// A full budget for a file of `length` bytes; the time starts now.
+    pub fn new(limits: Limits, length: u64) -> Self {
+        let time = limits.time.saturating_add(Duration::from_secs(length >> 25));
         Self {
             limits,
             bytes: Cell::new(limits.bytes),
-            inflated: Cell::new(limits.inflated),
+            inflated: Cell::new(limits.inflated.max(length.saturating_mul(16))),
             members: Cell::new(limits.members),
             operations: Cell::new(limits.operations),
-            deadline: Instant::now().checked_add(limits.time),
+            deadline: Instant::now().checked_add(time),
         }
     }
 

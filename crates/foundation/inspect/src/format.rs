@@ -41,6 +41,8 @@ pub enum Format {
     Bzip2,
     /// xz.
     Xz,
+    /// The `.lzma` format from before xz.
+    Lzma,
     /// Zstandard.
     Zstandard,
     /// LZ4 frame.
@@ -78,6 +80,7 @@ impl Format {
             Self::Gzip => "gzip",
             Self::Bzip2 => "bzip2",
             Self::Xz => "xz",
+            Self::Lzma => "lzma",
             Self::Zstandard => "zstandard",
             Self::Lz4 => "lz4",
             Self::Zlib => "zlib",
@@ -152,6 +155,9 @@ pub fn recognise(source: &Source) -> Format {
     if ends_like_a_zip(source) {
         return Format::Zip;
     }
+    if is_lzma(&head) {
+        return Format::Lzma;
+    }
     if let [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] = head.as_slice() {
         return Format::Zlib;
     }
@@ -197,6 +203,16 @@ fn is_safetensors(head: &[u8], length: u64) -> bool {
     let size = u64::from_le_bytes(*size);
     let object = rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     object && size >= 2 && (size <= length || size < 1 << 40)
+}
+
+/// Properties as every tool writes them, a dictionary of a power of two or half more, and a length that
+/// is unknown or below 256 GiB: what `file` and liblzma's auto-detection go by.
+fn is_lzma(head: &[u8]) -> bool {
+    let Some(([0x5d, a, b, c, d], rest)) = head.split_first_chunk::<5>() else { return false };
+    let Some((length, [0, ..])) = rest.split_first_chunk::<8>() else { return false };
+    let (dictionary, length) = (u32::from_le_bytes([*a, *b, *c, *d]), u64::from_le_bytes(*length));
+    let usual = dictionary.is_power_of_two() || (dictionary % 3 == 0 && (dictionary / 3).is_power_of_two());
+    usual && (length == u64::MAX || length < 1 << 38)
 }
 
 /// The end-of-central-directory record, at most a comment of 64 KiB before the end: what Python's

@@ -16,11 +16,17 @@
 //! ```
 
 mod budget;
+mod codec;
+pub mod compressed;
 mod examine;
 mod format;
 mod inspector;
 mod mutation;
+mod reader;
+pub mod sevenz;
 mod source;
+pub mod tar;
+mod unpacked;
 mod window;
 pub mod zip;
 
@@ -35,4 +41,9 @@ pub use window::Window;
 use bartizan_core::Rule;
 
 /// Every rule of this crate.
-pub const RULES: &[&Rule] = zip::RULES;
+pub const RULES: &[&[&Rule]] =
+    &[zip::RULES, &[&compressed::STREAM_BOMB, &tar::ESCAPING_MEMBER, &tar::AFTER_THE_END, &sevenz::MEMBER_BOMB]];
+
+/// The inspectors of archives and compressed files.
+pub const CONTAINERS: &[&dyn Inspect] =
+    &[&zip::ZipArchive, &tar::TarArchive, &compressed::CompressedFile, &sevenz::SevenZipArchive];

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use bartizan_core::{Location, Position, printable};
 use thiserror::Error;
 
+use crate::unpacked::Stream;
 use crate::{Budget, Exhausted, Limits};
 
 /// Bytes with a name, a budget and a depth of nesting. Cheap to clone; the bytes are shared.
@@ -39,6 +40,7 @@ struct Place {
 enum Backing {
     Bytes(Rc<Vec<u8>>),
     File(Rc<File>),
+    Stream(Rc<Stream>),
 }
 
 /// Bytes could not be had.
@@ -112,7 +114,7 @@ impl Source {
             start: 0,
             length,
             depth: 0,
-            budget: Rc::new(Budget::new(limits)),
+            budget: Rc::new(Budget::new(limits, length)),
             siblings: Rc::default(),
             member: name.to_owned(),
             place: None,
@@ -132,6 +134,11 @@ impl Source {
     pub fn decoded(&self, member: &str, bytes: Vec<u8>) -> Self {
         let length = bytes.len() as u64;
         self.child(member, Backing::Bytes(Rc::new(bytes)), length)
+    }
+
+    /// A member of this source that is decoded while it is read.
+    pub(crate) fn unpacked(&self, member: &str, stream: Stream, length: u64) -> Self {
+        self.child(member, Backing::Stream(Rc::new(stream)), length)
     }
 
     fn child(&self, member: &str, backing: Backing, length: u64) -> Self {
@@ -228,6 +235,16 @@ impl Source {
                         Ok(count) => filled += count,
                         Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                         Err(error) => return Err(error.into()),
+                    }
+                }
+                Ok(filled)
+            }
+            Backing::Stream(stream) => {
+                let mut filled = 0;
+                while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+                    match stream.read_at(rest, at + filled as u64)? {
+                        0 => break,
+                        count => filled += count,
                     }
                 }
                 Ok(filled)

@@ -12,9 +12,11 @@ use std::rc::Rc;
 
 use bartizan_core::{Completeness, Finding, Link, Rule, Severity, printable};
 
+use crate::codec::Codec;
 use crate::format::ends_like_a_zip;
+use crate::unpacked::unpack;
 use crate::{Area, Findings, Format, Inspect, Source};
-use directory::{Directory, Member, central, hidden, inflate, local};
+use directory::{Directory, Member, central, hidden, local};
 
 const LINKS: &[Link] = &[Link::Atlas("AML.T0010.003"), Link::Cwe(436)];
 
@@ -259,17 +261,17 @@ impl Opened<'_, '_> {
                 let plain = (child.length() <= VERIFIED).then(|| child.head(usize::MAX)).map(|bytes| crc(&bytes));
                 (child, plain, None)
             }
-            DEFLATED => {
-                let inflated = inflate(self.source, member.data, member.compressed);
-                if inflated.is_bomb {
+            method => {
+                let Some(codec) = codec(method, member.uncompressed) else {
+                    let reason = format!("ZIP member `{}` uses compression method {method}", short(&name));
+                    return Completeness::Partial(reason);
+                };
+                let packed = self.source.slice(&name, member.data, member.compressed);
+                let unpacked = unpack(self.source, &name, &packed, codec);
+                if unpacked.is_bomb {
                     self.report(&DECOMPRESSION_BOMB, member, &format!("`{}` decompresses like a bomb", short(&name)));
                 }
-                let plain = inflated.problem.is_none().then(|| crc(&inflated.output));
-                (self.source.decoded(&name, inflated.output), plain, inflated.problem)
-            }
-            method => {
-                let reason = format!("ZIP member `{}` uses compression method {method}", short(&name));
-                return Completeness::Partial(reason);
+                (unpacked.source, unpacked.checksum, unpacked.problem)
             }
         };
         self.findings.child(child.among(&self.siblings));
@@ -290,6 +292,18 @@ impl Opened<'_, '_> {
             None => Completeness::Complete,
         }
     }
+}
+
+/// The decoder of a compression method (APPNOTE 4.4.5).
+fn codec(method: u16, length: u64) -> Option<Codec> {
+    Some(match method {
+        DEFLATED => Codec::Deflate,
+        12 => Codec::Bzip2,
+        14 => Codec::ZipLzma(length),
+        20 | 93 => Codec::Zstandard,
+        95 => Codec::Xz,
+        _ => return None,
+    })
 }
 
 fn crc(bytes: &[u8]) -> u32 {

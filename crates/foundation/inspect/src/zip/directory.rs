@@ -5,7 +5,7 @@ use std::io;
 
 use rawzip::{ReaderAt, ZipLocator};
 
-use crate::{ReadError, Source};
+use crate::Source;
 
 /// What one account says about a member.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -166,63 +166,4 @@ pub(crate) fn hidden(source: &Source, covered: &[(u64, u64)], end: u64) -> (Vec<
         position = position.max(*stop);
     }
     (members, true)
-}
-
-/// Inflates the raw deflate stream in `start..start + length`.
-pub(crate) fn inflate(source: &Source, start: u64, length: u64) -> Inflated {
-    let limits = *source.budget().limits();
-    let mut engine = flate2::Decompress::new(false);
-    let mut output = Vec::new();
-    let mut position = start;
-    let end = start.saturating_add(length).min(source.length());
-    loop {
-        let wanted = usize::try_from((end - position.min(end)).min(32 << 10)).unwrap_or(0);
-        let input = match source.read(position, wanted) {
-            Ok(input) => input,
-            Err(ReadError::Exhausted(exhausted)) => return Inflated::stopped(output, exhausted.to_string()),
-            Err(error) => return Inflated::stopped(output, error.to_string()),
-        };
-        let consumed_before = engine.total_in();
-        let produced_before = output.len();
-        output.reserve(64 << 10);
-        let status = engine.decompress_vec(&input, &mut output, flate2::FlushDecompress::None);
-        let consumed = engine.total_in() - consumed_before;
-        let produced = output.len() - produced_before;
-        position += consumed;
-        if let Err(exhausted) = source.budget().inflate(produced as u64) {
-            return Inflated::stopped(output, exhausted.to_string());
-        }
-        let total = output.len() as u64;
-        if total > limits.member {
-            return Inflated::stopped(output, format!("more than {} bytes come out", limits.member));
-        }
-        if total > 1 << 20 && total / engine.total_in().max(1) > limits.ratio {
-            return Inflated::bomb(output);
-        }
-        match status {
-            Ok(flate2::Status::StreamEnd) => return Inflated { output, problem: None, is_bomb: false },
-            Ok(_) if consumed == 0 && produced == 0 => {
-                return Inflated::stopped(output, "the deflate stream ends early".to_owned());
-            }
-            Ok(_) => {}
-            Err(_) => return Inflated::stopped(output, "the deflate stream is damaged".to_owned()),
-        }
-    }
-}
-
-/// What came out of a deflate stream.
-pub(crate) struct Inflated {
-    pub(crate) output: Vec<u8>,
-    pub(crate) problem: Option<String>,
-    pub(crate) is_bomb: bool,
-}
-
-impl Inflated {
-    fn stopped(output: Vec<u8>, problem: String) -> Self {
-        Self { output, problem: Some(problem), is_bomb: false }
-    }
-
-    fn bomb(output: Vec<u8>) -> Self {
-        Self { output, problem: Some("decompresses like a bomb".to_owned()), is_bomb: true }
-    }
 }

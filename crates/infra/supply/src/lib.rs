@@ -3,11 +3,22 @@
 //!
 //! Each kind of file has an inspector ([`bartizan_inspect::Inspect`]). Nothing here needs a network.
 
+pub mod advisories;
+pub mod ecosystem;
+pub mod manifests;
+mod yaml;
+
 use bartizan_core::Rule;
 use bartizan_inspect::Inspect;
 
 /// Every inspector of this crate.
-pub const INSPECTORS: &[&dyn Inspect] = &[];
+pub const INSPECTORS: &[&dyn Inspect] = &[
+    &manifests::REQUIREMENTS,
+    &manifests::CARGO_LOCK,
+    &manifests::POETRY_LOCK,
+    &manifests::UV_LOCK,
+    &manifests::PDM_LOCK,
+];
 
 /// The rules of this crate, by kind of file.
-pub const RULES: &[&[&Rule]] = &[];
+pub const RULES: &[&[&Rule]] = &[advisories::RULES, manifests::RULES];

@@ -276,14 +276,20 @@ fn primary<'a>(ids: &BTreeSet<&'a str>) -> &'a str {
     preferred.or_else(|| ids.first()).copied().unwrap_or_default()
 }
 
-/// Advisories of one weakness: those that share an id or alias, directly or through others.
+/// Advisories that say the same: those of one weakness, by ids or aliases that they share directly or
+/// through others. That nobody maintains a package is said beside a weakness of it.
 fn groups<'a>(advisories: &[&'a Advisory]) -> Vec<Vec<&'a Advisory>> {
+    let statement = |advisory: &Advisory| match advisory.kind {
+        Kind::Unsound => Kind::Vulnerability,
+        kind => kind,
+    };
     let mut groups: Vec<(BTreeSet<&str>, Vec<&Advisory>)> = Vec::new();
     for advisory in advisories {
         let mut ids: BTreeSet<&str> = advisory.ids().collect();
         let mut members = Vec::new();
         groups.retain_mut(|(known, group)| {
-            let is_joined = known.iter().any(|id| ids.contains(id));
+            let is_alike = group.first().is_some_and(|first| statement(first) == statement(advisory));
+            let is_joined = is_alike && known.iter().any(|id| ids.contains(id));
             if is_joined {
                 ids.append(known);
                 members.append(group);

@@ -129,7 +129,7 @@ impl Record {
         for package in self.affected.unwrap_or_default() {
             let Some(name) = &package.package else { continue };
             let Some(ecosystem) = Ecosystem::parse(&name.ecosystem) else { continue };
-            affected.push(package.affected(ecosystem, &name.name)?);
+            affected.push(package.affected(ecosystem, &name.name));
             informational =
                 informational.or_else(|| text(package.database_specific.as_ref(), "informational").map(str::to_owned));
             word = word.or_else(|| self::word(package.database_specific.as_ref()));
@@ -156,11 +156,11 @@ impl Record {
 }
 
 impl Package {
-    fn affected(&self, ecosystem: Ecosystem, name: &str) -> Result<Affected, String> {
+    fn affected(&self, ecosystem: Ecosystem, name: &str) -> Affected {
         let mut ranges = Vec::new();
         for range in self.ranges.iter().flatten().filter(|range| matches!(range.kind.as_str(), "ECOSYSTEM" | "SEMVER"))
         {
-            ranges.extend(stretches(ecosystem, &range.events)?);
+            ranges.extend(stretches(ecosystem, &range.events));
         }
         let mut affected = Affected { ecosystem, name: ecosystem.canonical(name), ranges, versions: Vec::new() };
         let mut versions: Vec<String> = Vec::new();
@@ -175,7 +175,7 @@ impl Package {
         versions.sort_unstable();
         versions.dedup();
         affected.versions = versions;
-        Ok(affected)
+        affected
     }
 
     /// RustSec's and Go's way of naming functions.
@@ -187,34 +187,34 @@ impl Package {
 }
 
 /// Orders the events by version, and at one version as the specification does (introduced first),
-/// then walks over them.
-fn stretches(ecosystem: Ecosystem, events: &[Event]) -> Result<Vec<Range>, String> {
+/// then walks over them. Where a bound is no version, the order of the record stands: comparing with
+/// it will fail, and is said, when the package is met.
+fn stretches(ecosystem: Ecosystem, events: &[Event]) -> Vec<Range> {
     let mut ordered: Vec<(Option<Version>, u8, &str)> = Vec::new();
+    let mut is_sound = true;
     for event in events {
         let named = [&event.introduced, &event.fixed, &event.last_affected, &event.limit];
         for (rank, text) in (0_u8..).zip(named) {
             let Some(text) = text.as_deref().filter(|text| !(rank == 3 && *text == "*")) else { continue };
-            if rank == 0 && text == "0" {
-                ordered.push((None, 0, text));
-                continue;
-            }
-            let version = Version::parse(ecosystem, text)
-                .ok_or_else(|| format!("`{}` is no version of {ecosystem}", bartizan_core::printable(text)))?;
-            ordered.push((Some(version), rank, text));
+            let version = if rank == 0 && text == "0" { None } else { Version::parse(ecosystem, text) };
+            is_sound &= version.is_some() || (rank == 0 && text == "0");
+            ordered.push((version, rank, text));
         }
     }
-    ordered.sort_by(|(one, one_rank, _), (other, other_rank, _)| {
-        let versions = match (one, other) {
-            (Some(one), Some(other)) => one.precedence(other),
-            (one, other) => one.is_some().cmp(&other.is_some()),
-        };
-        versions.then(one_rank.cmp(other_rank))
-    });
+    if is_sound {
+        ordered.sort_by(|(one, one_rank, _), (other, other_rank, _)| {
+            let versions = match (one, other) {
+                (Some(one), Some(other)) => one.precedence(other),
+                (one, other) => one.is_some().cmp(&other.is_some()),
+            };
+            versions.then(one_rank.cmp(other_rank))
+        });
+    }
     let mut ranges = Vec::new();
     let mut open: Option<Option<String>> = None;
-    for (version, rank, text) in ordered {
+    for (_, rank, text) in ordered {
         match (rank, &open) {
-            (0, None) => open = Some(version.map(|_| text.to_owned())),
+            (0, None) => open = Some((text != "0").then(|| text.to_owned())),
             (1 | 3, Some(introduced)) => {
                 ranges.push(Range { introduced: introduced.clone(), until: Until::Fixed(text.to_owned()) });
                 open = None;
@@ -226,10 +226,8 @@ fn stretches(ecosystem: Ecosystem, events: &[Event]) -> Result<Vec<Range>, Strin
             _ => {}
         }
     }
-    if let Some(introduced) = open {
-        ranges.push(Range { introduced, until: Until::Open });
-    }
-    Ok(ranges)
+    ranges.extend(open.map(|introduced| Range { introduced, until: Until::Open }));
+    ranges
 }
 
 fn kind(id: &str, informational: Option<&str>) -> Kind {
@@ -315,8 +313,17 @@ mod tests {
         assert!(matches!(from_json(br#"{"id":"X","withdrawn":"2020-01-01T00:00:00Z"}"#), Ok(Read::Withdrawn)));
         let foreign = br#"{"id":"X","affected":[{"package":{"ecosystem":"Debian:12","name":"x"}}]}"#;
         assert!(matches!(from_json(foreign), Ok(Read::Elsewhere)));
-        let broken = br#"{"id":"X","affected":[{"package":{"ecosystem":"npm","name":"x"},
-            "ranges":[{"type":"SEMVER","events":[{"introduced":"one"}]}]}]}"#;
-        assert!(from_json(broken).unwrap_err().contains("`one`"));
+        assert!(from_json(br#"{"id":"X","affected":7}"#).is_err());
+    }
+
+    #[test]
+    fn a_bound_that_is_no_version_is_kept_and_decides_nothing() {
+        let record = advisory(
+            "id: X\naffected:\n- package: {ecosystem: PyPI, name: x}\n  ranges:\n  - type: ECOSYSTEM\n    events: \
+             [{introduced: '0'}, {fixed: 2019-09-12}]\n  versions: ['1.0']\n",
+        );
+        let affected = record.affected.first().unwrap();
+        let verdict = |version| affected.covers(&Version::parse(Ecosystem::PyPi, version).unwrap());
+        assert_eq!((verdict("1.0"), verdict("2.0")), (Some(true), None));
     }
 }

@@ -102,19 +102,23 @@ pub enum Until {
 }
 
 impl Affected {
-    /// Whether a version is affected; `None` where a bound can't be read.
+    /// Whether a version is affected; `None` where that hangs on a bound that can't be read.
     pub fn covers(&self, version: &Version) -> Option<bool> {
+        let mut verdict = Some(false);
         for range in &self.ranges {
-            if range.covers(self.ecosystem, version)? {
-                return Some(true);
+            match range.covers(self.ecosystem, version) {
+                Some(true) => return Some(true),
+                Some(false) => {}
+                None => verdict = None,
             }
         }
         if self.versions.is_empty() {
-            return Some(false);
+            return verdict;
         }
         let spelled = spelling(version);
         let public = spelled.split_once('+').map(|(public, _)| public);
-        Some(self.versions.iter().any(|listed| *listed == spelled || Some(listed.as_str()) == public))
+        let is_listed = self.versions.iter().any(|listed| *listed == spelled || Some(listed.as_str()) == public);
+        if is_listed { Some(true) } else { verdict }
     }
 
     /// Whether every version is affected.
@@ -132,7 +136,7 @@ impl Affected {
 }
 
 impl Range {
-    pub(crate) fn covers(&self, ecosystem: Ecosystem, version: &Version) -> Option<bool> {
+    fn covers(&self, ecosystem: Ecosystem, version: &Version) -> Option<bool> {
         if let Some(introduced) = &self.introduced
             && version.precedence(&Version::parse(ecosystem, introduced)?) == Ordering::Less
         {

@@ -4,19 +4,44 @@
 //! of the source, and whose rules are rows in the same file as the check.
 
 pub mod gguf;
+mod hdf5;
+pub mod hdf5_file;
+pub mod keras;
 pub mod npy;
 pub mod onnx;
 pub mod pickle;
+mod protobuf;
 pub mod safetensors;
+pub mod saved_model;
 mod template;
+pub mod tflite;
 pub mod torch;
 
 use bartizan_core::Rule;
 use bartizan_inspect::Inspect;
 
 /// Every inspector of this crate.
-pub const INSPECTORS: &[&dyn Inspect] =
-    &[&torch::TensorStorage, &pickle::Pickle, &npy::Npy, &safetensors::Safetensors, &onnx::Onnx, &gguf::Gguf];
+pub const INSPECTORS: &[&dyn Inspect] = &[
+    &torch::TensorStorage,
+    &pickle::Pickle,
+    &npy::Npy,
+    &safetensors::Safetensors,
+    &onnx::Onnx,
+    &gguf::Gguf,
+    &hdf5_file::Hdf5,
+    &keras::KerasConfiguration,
+    &saved_model::SavedModel,
+    &tflite::TensorFlowLite,
+];
 
 /// The rules of this crate, by format.
-pub const RULES: &[&[&Rule]] = &[pickle::RULES, safetensors::RULES, onnx::RULES, gguf::RULES];
+pub const RULES: &[&[&Rule]] = &[
+    pickle::RULES,
+    safetensors::RULES,
+    onnx::RULES,
+    gguf::RULES,
+    hdf5_file::RULES,
+    keras::RULES,
+    saved_model::RULES,
+    tflite::RULES,
+];

@@ -3,14 +3,12 @@
 //! The graph itself runs no foreign code, but weights may lie in files that the model names, and
 //! operators may come from libraries that the runtime has to load.
 
-mod wire;
-
 use std::collections::BTreeSet;
 
 use bartizan_core::{Completeness, Finding, Link, Rule, Severity, printable};
 use bartizan_inspect::{Findings, Format, Inspect, Limits, Source};
 
-use wire::{Content, Fields, numbers, text};
+use crate::protobuf::{Content, Fields, numbers, text};
 
 const LINKS: &[Link] = &[Link::Atlas("AML.T0010.003"), Link::Cwe(1284)];
 

@@ -6,6 +6,7 @@
 
 mod evidence;
 mod frames;
+mod joblib;
 mod lexer;
 mod machine;
 mod memo;
@@ -17,7 +18,7 @@ use bartizan_core::{Completeness, Finding};
 use bartizan_inspect::{Findings, Format, Inspect, Limits, Source};
 
 use evidence::Evidence;
-use machine::{Ending, run};
+use machine::{Ending, Loader, run};
 use value::{Plain, Value};
 
 pub use rules::{
@@ -54,7 +55,13 @@ impl Inspect for Pickle {
         let mut offset = 0;
         let mut legacy_torch = false;
         for stream in 0.. {
-            let ending = run(source, offset, &mut evidence);
+            let ending = run(source, offset, &mut evidence, Loader::Joblib);
+            if ending.arrays {
+                // The same file given to `pickle.load`.
+                let mut plain = Evidence::default();
+                run(source, offset, &mut plain, Loader::Pickle);
+                evidence.absorb(plain);
+            }
             nested(source, &ending, findings);
             offset = ending.end;
             legacy_torch |= stream == 0 && ending.result == Some(Value::Plain(Plain::TorchMagic));
@@ -87,7 +94,7 @@ impl Inspect for Pickle {
 /// break, or run for long. Text rarely does, and never with names that could be imported.
 fn is_pickle(source: &Source, offset: u64) -> bool {
     let mut evidence = Evidence::default();
-    let ending = run(source, offset, &mut evidence);
+    let ending = run(source, offset, &mut evidence, Loader::Joblib);
     let acts = evidence.calls > 0 || evidence.is_dangerous();
     let stops = ending.result.is_some() && ending.operations > 1;
     let whole = stops && (ending.end >= source.length() || source.read(offset, 1).is_ok_and(|byte| byte == [0x80]));
@@ -118,7 +125,7 @@ fn trailing(source: &Source, offset: u64, findings: &mut Findings) {
         }
         let mut evidence = Evidence::default();
         let start = offset + place as u64;
-        run(source, start, &mut evidence);
+        run(source, start, &mut evidence, Loader::Joblib);
         if evidence.is_plausible() && evidence.is_hostile() {
             findings.push(Finding::new(&HIDDEN_PICKLE, source.at(start), "a pickle that calls something starts here"));
             evidence.findings(source).into_iter().for_each(|finding| findings.push(finding));

@@ -100,6 +100,18 @@ impl Evidence {
         }
     }
 
+    /// Adds what another reading of the same bytes imports and this one does not, where that could be
+    /// imported at all: array data read as opcodes may name anything.
+    pub(super) fn absorb(&mut self, other: Self) {
+        for import in other.imports.into_iter().filter(Import::is_plausible) {
+            let key = format!("{}\n{}", import.module, import.name);
+            if !self.known.contains_key(&key) && self.imports.len() < MOST {
+                self.known.insert(key, u32::try_from(self.imports.len()).unwrap_or(u32::MAX));
+                self.imports.push(import);
+            }
+        }
+    }
+
     /// Whether anything that is named is not allowed, or anything else was noted.
     pub(super) fn is_hostile(&self) -> bool {
         !self.notes.is_empty() || self.imports.iter().any(|import| !matches!(import.verdict, Verdict::Allowed(_)))
@@ -113,14 +125,7 @@ impl Evidence {
     /// Whether nothing is imported, or something that can be: a module path and an attribute path of
     /// identifiers. One is enough, or else one odd name at the end would hide all before it.
     pub(super) fn is_plausible(&self) -> bool {
-        let identifiers = |path: &str| {
-            path.split('.').all(|part| {
-                part.starts_with(|c: char| c == '_' || c.is_alphabetic())
-                    && part.chars().all(|c| c == '_' || c.is_alphanumeric())
-            })
-        };
-        self.imports.is_empty()
-            || self.imports.iter().any(|import| identifiers(&import.module) && identifiers(&import.name))
+        self.imports.is_empty() || self.imports.iter().any(Import::is_plausible)
     }
 
     /// The findings, each with the trace that proves it.
@@ -135,6 +140,16 @@ impl Evidence {
 }
 
 impl Import {
+    fn is_plausible(&self) -> bool {
+        let identifiers = |path: &str| {
+            path.split('.').all(|part| {
+                part.starts_with(|c: char| c == '_' || c.is_alphabetic())
+                    && part.chars().all(|c| c == '_' || c.is_alphanumeric())
+            })
+        };
+        identifiers(&self.module) && identifiers(&self.name)
+    }
+
     fn dotted(&self) -> String {
         let all = format!("{}.{}", self.module, self.name);
         let cut: String = all.chars().take(120).collect();

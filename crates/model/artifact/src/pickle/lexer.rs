@@ -74,6 +74,16 @@ impl<'a> Lexer<'a> {
         self.window.position()
     }
 
+    /// Passes over bytes that are no opcodes.
+    pub(super) fn skip(&mut self, length: u64) -> Result<(), LexError> {
+        Ok(self.window.skip(length)?)
+    }
+
+    /// The next byte, which is no opcode.
+    pub(super) fn byte(&mut self) -> Result<u8, LexError> {
+        self.window.byte()?.ok_or(LexError::End)
+    }
+
     pub(super) fn next(&mut self) -> Result<Operation, LexError> {
         let start = self.window.position();
         let code = self.window.byte()?.ok_or(LexError::End)?;

@@ -8,6 +8,7 @@ use bartizan_inspect::{Source, Window};
 
 use super::evidence::Evidence;
 use super::frames::Frames;
+use super::joblib::{Array, Placeholders};
 use super::lexer::{Argument, LexError, Lexer, Operation, name};
 use super::memo::Memo;
 use super::policy::{Use, Verdict};
@@ -36,7 +37,21 @@ pub(super) struct Ending {
     pub(super) operations: u64,
     /// Byte strings in the file that look like pickles, and arguments that are loaded as files.
     pub(super) nested: Vec<(u64, u64)>,
+    /// Whether array data lay between the opcodes.
+    pub(super) arrays: bool,
 }
+
+/// Whose loader is followed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Loader {
+    /// `joblib.load`, which takes array data off the file; everything else loads alike.
+    Joblib,
+    /// `pickle.load`, to which array data are opcodes.
+    Pickle,
+}
+
+/// Pickles within the array data of pickles that are followed.
+const DEPTH: u32 = 8;
 
 struct Fault(String);
 
@@ -47,8 +62,16 @@ impl From<LexError> for Fault {
 }
 
 /// Runs the pickle at `offset` of `source`.
-pub(super) fn run(source: &Source, offset: u64, evidence: &mut Evidence) -> Ending {
+pub(super) fn run(source: &Source, offset: u64, evidence: &mut Evidence, loader: Loader) -> Ending {
+    run_at(source, offset, evidence, loader, 0)
+}
+
+fn run_at(source: &Source, offset: u64, evidence: &mut Evidence, loader: Loader, depth: u32) -> Ending {
     let mut machine = Machine {
+        loader,
+        depth,
+        placeholders: Placeholders::default(),
+        arrays: false,
         source,
         evidence,
         lexer: Lexer::new(Window::new(source, offset)),
@@ -87,7 +110,14 @@ pub(super) fn run(source: &Source, offset: u64, evidence: &mut Evidence) -> Endi
         Ok(value) => (Some(value), machine.unfollowed.or(overflowed)),
         Err(Fault(reason)) => (None, Some(reason)),
     };
-    Ending { end: last, result, problem, operations: machine.operations, nested: machine.nested }
+    Ending {
+        end: last,
+        result,
+        problem,
+        operations: machine.operations,
+        nested: machine.nested,
+        arrays: machine.arrays,
+    }
 }
 
 struct Machine<'a> {
@@ -102,6 +132,10 @@ struct Machine<'a> {
     operations: u64,
     nested: Vec<(u64, u64)>,
     unfollowed: Option<String>,
+    loader: Loader,
+    depth: u32,
+    placeholders: Placeholders,
+    arrays: bool,
 }
 
 impl Machine<'_> {
@@ -138,7 +172,7 @@ impl Machine<'_> {
             0x97 => self.plain(Plain::Buffer),
             0x98 | 0x80 | 0x95 => Ok(()),
             b']' => self.plain(Plain::List),
-            b'}' => self.plain(Plain::Dict),
+            b'}' => self.dict(),
             0x8f => self.plain(Plain::Set),
             b')' => {
                 let value = self.store.tuple(&[]);
@@ -153,8 +187,10 @@ impl Machine<'_> {
             b'd' => {
                 let from = self.mark(operation)?;
                 self.keys(from, operation);
+                let number = self.placeholders.number();
+                self.settings(from, number);
                 self.stack.truncate(from);
-                self.plain(Plain::Dict)
+                self.push(Value::Dict(number))
             }
             0x91 => self.gather(Plain::FrozenSet, operation),
             b'(' => {
@@ -194,13 +230,20 @@ impl Machine<'_> {
             b's' => {
                 let from = self.stack.len().saturating_sub(2);
                 self.keys(from, operation);
-                self.pop(operation)?;
-                self.pop(operation)?;
+                let value = self.pop(operation)?;
+                let key = self.pop(operation)?;
+                if let Value::Dict(number) = self.top(operation)? {
+                    self.placeholders.set(number, key, value, &self.store);
+                }
                 self.changes_top(operation)
             }
             b'u' => {
                 let from = self.mark(operation)?;
                 self.keys(from, operation);
+                if let Some(Value::Dict(number)) = from.checked_sub(1).and_then(|below| self.stack.get(below)).copied()
+                {
+                    self.settings(from, number);
+                }
                 self.stack.truncate(from);
                 self.changes_top(operation)
             }
@@ -263,9 +306,9 @@ impl Machine<'_> {
                 self.call(callee, arguments, operation)
             }
             b'b' => {
-                self.pop(operation)?;
+                let state = self.pop(operation)?;
                 self.changes_top(operation)?;
-                self.array_data_follows(operation)
+                self.array_data(state, operation)
             }
             code => Err(Fault(LexError::NoOpcode(code).to_string())),
         }
@@ -381,7 +424,15 @@ impl Machine<'_> {
         if let Some(Verdict::Allowed(usage)) = self.evidence.get(index).map(|import| import.verdict) {
             self.check_use(usage, index, arguments, operation);
         }
-        self.push(Value::Result(index))
+        let value = match self.evidence.get(index).map(|import| (import.module.as_str(), import.name.as_str())) {
+            Some(("joblib.numpy_pickle", "NumpyArrayWrapper")) => Value::Placeholder(self.placeholders.number()),
+            Some(("numpy", "dtype")) => match self.store.as_tuple(arguments).and_then(|entries| entries.first()) {
+                Some(Value::Text(text)) => Value::Dtype(*text),
+                _ => Value::Result(index),
+            },
+            _ => Value::Result(index),
+        };
+        self.push(value)
     }
 
     /// The argument rule of an allowed name.
@@ -478,13 +529,57 @@ impl Machine<'_> {
     }
 
     /// joblib writes an array's bytes right after the BUILD of its placeholder: no opcodes there.
-    fn array_data_follows(&mut self, operation: Operation) -> Result<(), Fault> {
-        let Value::Result(index) = self.top(operation)? else { return Ok(()) };
-        match self.evidence.get(index) {
-            Some(import) if import.module == "joblib.numpy_pickle" => {
-                Err(Fault("array data of joblib follows, which is not followed".to_owned()))
+    fn array_data(&mut self, state: Value, operation: Operation) -> Result<(), Fault> {
+        let Value::Placeholder(number) = self.top(operation)? else { return Ok(()) };
+        self.arrays = true;
+        if self.loader == Loader::Pickle {
+            return Ok(());
+        }
+        if self.frames.end().is_some_and(|end| end > operation.end) {
+            let message = "array data of joblib starts inside a frame".to_owned();
+            self.evidence.note(&LYING_FRAME, operation, message);
+        }
+        match self.placeholders.build(number, state, &self.store).map_err(Fault)? {
+            Array::Bytes { length, padded } => {
+                if padded {
+                    let padding = self.lexer.byte()?;
+                    self.lexer.skip(padding.into())?;
+                }
+                self.lexer.skip(length)?;
             }
-            _ => Ok(()),
+            Array::Objects if self.depth < DEPTH => {
+                let ending = run_at(self.source, operation.end, self.evidence, self.loader, self.depth + 1);
+                self.operations += ending.operations;
+                for range in ending.nested {
+                    self.add_nested(range);
+                }
+                if let Some(problem) = ending.problem {
+                    if ending.result.is_none() {
+                        return Err(Fault(format!("object array: {problem}")));
+                    }
+                    self.unfollowed.get_or_insert(problem);
+                }
+                self.lexer.skip(ending.end - operation.end)?;
+            }
+            Array::Objects => return Err(Fault("object arrays are nested too deeply".to_owned())),
+        }
+        if let Some(top) = self.stack.last_mut() {
+            *top = Value::Plain(Plain::Buffer);
+        }
+        Ok(())
+    }
+
+    fn dict(&mut self) -> Result<(), Fault> {
+        let number = self.placeholders.number();
+        self.push(Value::Dict(number))
+    }
+
+    /// What `key value key value …` from `from` on sets in a dictionary.
+    fn settings(&mut self, from: usize, dictionary: u32) {
+        for pair in self.stack.get(from..).unwrap_or_default().chunks_exact(2) {
+            if let [key, value] = pair {
+                self.placeholders.set(dictionary, *key, *value, &self.store);
+            }
         }
     }
 

@@ -18,6 +18,12 @@ pub(super) enum Value {
     Tuple(u32),
     /// An imported object, not called.
     Import(u32),
+    /// A dictionary, by number.
+    Dict(u32),
+    /// A NumPy dtype, by the text that names it.
+    Dtype(u32),
+    /// A placeholder of joblib, by number.
+    Placeholder(u32),
     /// What calling an imported object gave.
     Result(u32),
     /// An object that the loader supplies for a persistent id.
@@ -35,7 +41,6 @@ pub(super) enum Plain {
     Number,
     LongText,
     List,
-    Dict,
     Set,
     FrozenSet,
     Buffer,
@@ -112,6 +117,13 @@ impl Store {
         self.entries.get(start as usize..(start + kept) as usize)
     }
 
+    /// All entries, where the value is a tuple of which all are kept.
+    pub(super) fn as_whole_tuple(&self, value: Value) -> Option<&[Value]> {
+        let Value::Tuple(index) = value else { return None };
+        let (start, kept, total) = *self.tuples.get(index as usize)?;
+        self.entries.get(start as usize..(start + kept) as usize).filter(|_| kept == total)
+    }
+
     /// The value as Python would write it, at most about `room` characters; `import` names imports.
     pub(super) fn render(&self, value: Value, room: usize, import: &dyn Fn(u32) -> String) -> String {
         let mut out = String::new();
@@ -160,6 +172,9 @@ impl Store {
             }
             Value::Import(index) => out.push_str(&import(index)),
             Value::Result(index) => out.push_str(&format!("{}(…)", import(index))),
+            Value::Dict(_) => out.push_str("{…}"),
+            Value::Dtype(_) => out.push_str("numpy.dtype(…)"),
+            Value::Placeholder(_) => out.push_str("<array>"),
             Value::Persistent => out.push_str("<persistent>"),
             Value::Unknown => out.push('?'),
         }
@@ -175,7 +190,6 @@ impl Plain {
             Self::Number | Self::TorchMagic => "<number>",
             Self::LongText => "<long text>",
             Self::List => "[…]",
-            Self::Dict => "{…}",
             Self::Set | Self::FrozenSet => "<set>",
             Self::Buffer => "<buffer>",
         }

@@ -4,14 +4,14 @@ use bartizan_inspect::{ReadError, Source, Window};
 
 /// A field of a message, and where its content lies.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Field {
-    pub(super) number: u64,
-    pub(super) content: Content,
+pub(crate) struct Field {
+    pub(crate) number: u64,
+    pub(crate) content: Content,
 }
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Content {
+pub(crate) enum Content {
     /// A number.
     Number(u64),
     /// Bytes, text, a message or packed numbers.
@@ -19,18 +19,18 @@ pub(super) enum Content {
 }
 
 /// The fields of the message in `start..end`, in order; an error ends them.
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     source: &'a Source,
     window: Window<'a>,
     end: u64,
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn new(source: &'a Source, start: u64, end: u64) -> Self {
+    pub(crate) fn new(source: &'a Source, start: u64, end: u64) -> Self {
         Self { source, window: Window::new(source, start), end }
     }
 
-    pub(super) fn next(&mut self) -> Result<Option<Field>, String> {
+    pub(crate) fn next(&mut self) -> Result<Option<Field>, String> {
         if self.window.position() >= self.end {
             return Ok(None);
         }
@@ -73,7 +73,7 @@ impl<'a> Fields<'a> {
 }
 
 /// Varints packed into `start..end`, or one that stands alone.
-pub(super) fn numbers(source: &Source, content: Content, most: usize) -> Result<Vec<u64>, String> {
+pub(crate) fn numbers(source: &Source, content: Content, most: usize) -> Result<Vec<u64>, String> {
     match content {
         Content::Number(value) => Ok(vec![value]),
         Content::Range { start, end } => {
@@ -91,7 +91,7 @@ pub(super) fn numbers(source: &Source, content: Content, most: usize) -> Result<
 }
 
 /// The text of a field, at most `most` bytes of it.
-pub(super) fn text(source: &Source, content: Content, most: u64) -> String {
+pub(crate) fn text(source: &Source, content: Content, most: u64) -> String {
     let Content::Range { start, end } = content else { return String::new() };
     let length = usize::try_from((end - start).min(most)).unwrap_or(0);
     String::from_utf8_lossy(&source.read(start, length).unwrap_or_default()).into_owned()

@@ -11,6 +11,7 @@ pub mod npy;
 pub mod onnx;
 pub mod pickle;
 mod protobuf;
+pub mod repository;
 pub mod safetensors;
 pub mod saved_model;
 mod template;
@@ -32,6 +33,7 @@ pub const INSPECTORS: &[&dyn Inspect] = &[
     &keras::KerasConfiguration,
     &saved_model::SavedModel,
     &tflite::TensorFlowLite,
+    &repository::Repository,
 ];
 
 /// The rules of this crate, by format.
@@ -44,4 +46,5 @@ pub const RULES: &[&[&Rule]] = &[
     keras::RULES,
     saved_model::RULES,
     tflite::RULES,
+    repository::RULES,
 ];

@@ -30,6 +30,8 @@ pub use rules::{
 const STREAMS: usize = 1000;
 /// Opcodes after which bytes are taken for a pickle whatever follows: padding must not hide one.
 const LONG: u64 = 1 << 14;
+/// Longest text that is tried for an encoded pickle.
+const ENCODED: usize = 8 << 20;
 /// Bytes after the last pickle that are searched for another one.
 const SEARCHED: usize = 1 << 20;
 
@@ -108,6 +110,51 @@ fn nested(source: &Source, ending: &Ending, findings: &mut Findings) {
         findings.push(Finding::new(&NESTED_PICKLE, source.at(*offset), &message));
         findings.child(child);
     }
+    for (start, end) in &ending.encoded {
+        if let Some(bytes) = decoded(source, *start, *end) {
+            let message = format!("text at {start} decodes to a pickle of {} bytes", bytes.len());
+            findings.push(Finding::new(&NESTED_PICKLE, source.at(*start), &message));
+            findings.child(source.decoded(&format!("text@{start}"), bytes));
+        }
+    }
+}
+
+/// What the text of the opcode in `start..end` decodes to, from hexadecimal or base64, where that is a
+/// whole pickle.
+fn decoded(source: &Source, start: u64, end: u64) -> Option<Vec<u8>> {
+    let length = usize::try_from(end - start).ok().filter(|length| *length <= ENCODED)?;
+    let operation = source.read(start, length).ok()?;
+    let first = operation.windows(2).position(|pair| matches!(pair, b"gA" | b"80"))?;
+    let is_digit = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_');
+    let digits: Vec<u8> = operation.get(first..)?.iter().take_while(is_digit).copied().collect();
+    let bytes = if digits.starts_with(b"80") { hexadecimal(&digits)? } else { base64(&digits)? };
+    (matches!(bytes.as_slice(), [0x80, 2..=5, .., b'.'])).then_some(bytes)
+}
+
+fn hexadecimal(digits: &[u8]) -> Option<Vec<u8>> {
+    let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    digits.chunks(2).map(|pair| Some(value(*pair.first()?)? << 4 | value(*pair.get(1)?)?)).collect()
+}
+
+fn base64(digits: &[u8]) -> Option<Vec<u8>> {
+    let (mut out, mut bits, mut held) = (Vec::with_capacity(digits.len()), 0_u32, 0);
+    for digit in digits.iter().take_while(|digit| **digit != b'=') {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            out.push(u8::try_from(bits >> held & 0xff).ok()?);
+        }
+    }
+    Some(out)
 }
 
 /// Bytes that no pickle accounts for: say so, and look for another pickle in them.

@@ -64,15 +64,30 @@ pub const LYING_SHAPE: Rule = Rule {
 pub const SCRIPT_IN_METADATA: Rule = Rule {
     id: "BZ-STN-005",
     title: "safetensors metadata reads like a script",
-    severity: Severity::Low,
+    severity: Severity::Medium,
     explanation: "Metadata is free text and loaders ignore it, yet it is shown on web pages and sometimes passed to \
         programs. This one holds what looks like a command or code.",
     remedy: "Read the metadata before anything else does.",
     links: &[Link::Atlas("AML.T0010.003"), Link::Cwe(94)],
 };
 
+/// Metadata names an address to fetch from or report to.
+pub const ADDRESS_IN_METADATA: Rule = Rule {
+    id: "BZ-STN-006",
+    title: "safetensors metadata names an address to call",
+    severity: Severity::Low,
+    explanation: "A key that speaks of a download, callback or payload holds a web address. Loaders ignore metadata; a \
+        program that acts on it would fetch from, or report to, whoever wrote the file.",
+    remedy: "Check the address, and that nothing acts on it.",
+    links: &[Link::Atlas("AML.T0010.003"), Link::Cwe(829)],
+};
+
 /// Every rule about safetensors.
-pub const RULES: &[&Rule] = &[&LYING_HEADER, &LYING_OFFSETS, &DUPLICATE_KEY, &LYING_SHAPE, &SCRIPT_IN_METADATA];
+pub const RULES: &[&Rule] =
+    &[&LYING_HEADER, &LYING_OFFSETS, &DUPLICATE_KEY, &LYING_SHAPE, &SCRIPT_IN_METADATA, &ADDRESS_IN_METADATA];
+
+/// What the key of such an address speaks of.
+const CALLS: &[&str] = &["callback", "download", "payload", "webhook", "exfil", "beacon"];
 
 /// The reference implementation's limit.
 const LARGEST_HEADER: u64 = 100_000_000;
@@ -146,6 +161,11 @@ impl Checked<'_, '_> {
             }
             if let Some(sign) = sign_in(text, Purpose::Metadata).or_else(|| sign_in(key, Purpose::Metadata)) {
                 self.report(&SCRIPT_IN_METADATA, key, &format!("holds `{}`", sign.trim()));
+            }
+            let is_address = text.starts_with("http://") || text.starts_with("https://");
+            if is_address && CALLS.iter().any(|word| key.to_ascii_lowercase().contains(word)) {
+                let text: String = text.chars().take(80).collect();
+                self.report(&ADDRESS_IN_METADATA, key, &format!("holds `{text}`"));
             }
         }
         let mut ranges = Vec::new();

@@ -37,6 +37,8 @@ pub(super) struct Ending {
     pub(super) operations: u64,
     /// Byte strings in the file that look like pickles, and arguments that are loaded as files.
     pub(super) nested: Vec<(u64, u64)>,
+    /// Text, with its opcode, that reads like an encoded pickle.
+    pub(super) encoded: Vec<(u64, u64)>,
     /// Whether array data lay between the opcodes.
     pub(super) arrays: bool,
 }
@@ -82,6 +84,7 @@ fn run_at(source: &Source, offset: u64, evidence: &mut Evidence, loader: Loader,
         frames: Frames::default(),
         operations: 0,
         nested: Vec::new(),
+        encoded: Vec::new(),
         unfollowed: None,
     };
     let mut last = offset;
@@ -116,6 +119,7 @@ fn run_at(source: &Source, offset: u64, evidence: &mut Evidence, loader: Loader,
         problem,
         operations: machine.operations,
         nested: machine.nested,
+        encoded: machine.encoded,
         arrays: machine.arrays,
     }
 }
@@ -131,6 +135,7 @@ struct Machine<'a> {
     frames: Frames,
     operations: u64,
     nested: Vec<(u64, u64)>,
+    encoded: Vec<(u64, u64)>,
     unfollowed: Option<String>,
     loader: Loader,
     depth: u32,
@@ -161,6 +166,7 @@ impl Machine<'_> {
                     Argument::Text { whole: true } => self.store.text(self.lexer.text()),
                     _ => Value::Plain(Plain::LongText),
                 };
+                self.look_for_encoded_pickle(operation);
                 self.push(value)
             }
             b'B' | b'C' | 0x8e | 0x96 => {
@@ -553,6 +559,7 @@ impl Machine<'_> {
                 for range in ending.nested {
                     self.add_nested(range);
                 }
+                self.encoded.extend(ending.encoded.into_iter().take(64_usize.saturating_sub(self.encoded.len())));
                 if let Some(problem) = ending.problem {
                     if ending.result.is_none() {
                         return Err(Fault(format!("object array: {problem}")));
@@ -593,6 +600,15 @@ impl Machine<'_> {
             && end == b"."
         {
             self.nested.push((offset, length));
+        }
+    }
+
+    /// Base64 and hexadecimal digits of a pickle's first two bytes give it away.
+    fn look_for_encoded_pickle(&mut self, operation: Operation) {
+        let text = self.lexer.text();
+        let starts = matches!(text, [b'g', b'A', b'I'..=b'X', ..] | [b'8', b'0', b'0', b'2'..=b'5', ..]);
+        if starts && text.len() >= 16 && self.encoded.len() < 64 {
+            self.encoded.push((operation.start, operation.end));
         }
     }
 

@@ -1,0 +1,226 @@
+//! Files beside the weights that loaders obey: Hugging Face configurations, chat templates, adapters.
+
+use bartizan_core::{Completeness, Finding, Link, Rule, Severity, printable};
+use bartizan_inspect::{Findings, Format, Inspect, Limits, Source};
+use serde_json::Value;
+
+use crate::template::{Purpose, sign_in};
+
+/// The configuration names Python files of the repository.
+pub const REMOTE_CODE: Rule = Rule {
+    id: "BZ-REP-001",
+    title: "Model repository asks for its own code to be run",
+    severity: Severity::Medium,
+    explanation: "`auto_map` or `custom_pipelines` names Python classes in the repository (or, with `--`, in another one). \
+        Loading with `trust_remote_code=True` downloads and runs them, in whatever version is published then.",
+    remedy: "Review the code, pin the revision, or use a model that the library supports itself.",
+    links: &[Link::Atlas("AML.T0010.003"), Link::Owasp("LLM03:2025"), Link::Cwe(829)],
+};
+
+/// A template holds steps of a sandbox escape.
+pub const HOSTILE_TEMPLATE: Rule = Rule {
+    id: "BZ-REP-002",
+    title: "Template holds code that leaves its sandbox",
+    severity: Severity::High,
+    explanation: "Chat and prompt templates are Jinja programs that the runtime renders with each request. This one reaches \
+        for Python's internals, which harmless templates never do.",
+    remedy: "Do not render it; take the template from the model's original publisher.",
+    links: &[
+        Link::Atlas("AML.T0010.003"),
+        Link::Owasp("LLM03:2025"),
+        Link::Cwe(1336),
+        Link::Advisory("CVE-2024-34359"),
+    ],
+};
+
+/// A value of the configuration reads like a command.
+pub const COMMAND_IN_CONFIGURATION: Rule = Rule {
+    id: "BZ-REP-003",
+    title: "Model configuration holds what reads like a command",
+    severity: Severity::Medium,
+    explanation: "A value in a model's configuration is a shell command or code. Loaders that interpret it run it; others \
+        pass it on.",
+    remedy: "Find out which program reads the value.",
+    links: &[Link::Atlas("AML.T0010.003"), Link::Cwe(94)],
+};
+
+/// Every rule about files beside the weights.
+pub const RULES: &[&Rule] = &[&REMOTE_CODE, &HOSTILE_TEMPLATE, &COMMAND_IN_CONFIGURATION];
+
+/// Longest file that is read; tokenizers with large vocabularies reach tens of MiB.
+const LONGEST: u64 = 64 << 20;
+const TEMPLATE_EXTENSIONS: &[&str] = &["jinja", "jinja2", "j2", "template", "tmpl"];
+const CONFIGURATIONS: &[&str] = &[
+    "config.json",
+    "tokenizer_config.json",
+    "tokenizer.json",
+    "processor_config.json",
+    "preprocessor_config.json",
+    "generation_config.json",
+    "adapter_config.json",
+    "special_tokens_map.json",
+    "chat_template.json",
+    "model_index.json",
+];
+
+/// Looks at templates and at the configurations of model repositories.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Repository;
+
+impl Inspect for Repository {
+    fn name(&self) -> &'static str {
+        "model-repository"
+    }
+
+    fn claims(&self, source: &Source, format: Format) -> bool {
+        format == Format::Text && kind(source).is_some()
+    }
+
+    fn inspect(&self, source: &Source, findings: &mut Findings) -> Completeness {
+        let Some(kind) = kind(source) else { return Completeness::Complete };
+        if source.length() > LONGEST {
+            return Completeness::Partial(format!("a configuration of {} bytes is not read", source.length()));
+        }
+        let bytes = match source.read(0, usize::try_from(source.length()).unwrap_or(0)) {
+            Ok(bytes) => bytes,
+            Err(error) => return Completeness::Partial(format!("the configuration can't be read: {error}")),
+        };
+        match kind {
+            Kind::Template => template(source, "the template", &String::from_utf8_lossy(&bytes), findings),
+            Kind::Configuration => match serde_json::from_slice::<Value>(&bytes) {
+                Ok(value) => walk(source, &value, findings),
+                // Not every `config.json` is a model's; what no loader can read, no loader obeys. The text is
+                // looked at all the same.
+                Err(_) => template(source, "the text", &String::from_utf8_lossy(&bytes), findings),
+            },
+        }
+        Completeness::Complete
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Configuration,
+    Template,
+}
+
+fn kind(source: &Source) -> Option<Kind> {
+    let name = source.file_name();
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    if TEMPLATE_EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension)) {
+        return Some(Kind::Template);
+    }
+    let is_structured = matches!(extension, "json" | "yaml" | "yml");
+    if !is_structured || !(CONFIGURATIONS.contains(&name) || speaks_of_a_model(source)) {
+        return None;
+    }
+    Some(if extension == "json" { Kind::Configuration } else { Kind::Template })
+}
+
+fn speaks_of_a_model(source: &Source) -> bool {
+    const KEYS: &[&str] = &[
+        "chat_template",
+        "auto_map",
+        "tokenizer_class",
+        "custom_pipelines",
+        "model_type",
+        "prompt_template",
+        "architectures",
+        "model_name",
+    ];
+    let head = source.head(64 << 10);
+    KEYS.iter().any(|key| memchr::memmem::find(&head, key.as_bytes()).is_some())
+}
+
+fn walk(source: &Source, value: &Value, findings: &mut Findings) {
+    let is_model = speaks_of_a_model(source);
+    let mut pending = vec![("", value)];
+    while let Some((key, value)) = pending.pop() {
+        match value {
+            Value::Array(entries) => pending.extend(entries.iter().map(|entry| (key, entry))),
+            Value::Object(entries) => {
+                for (key, value) in entries {
+                    if matches!(key.as_str(), "auto_map" | "custom_pipelines") {
+                        remote_code(source, key, value, findings);
+                    }
+                    pending.push((key, value));
+                }
+            }
+            Value::String(text) => {
+                let is_template = key.contains("template") || (text.contains("{{") || text.contains("{%"));
+                if is_template {
+                    template(source, key, text, findings);
+                } else if is_model
+                    && !matches!(key, "content" | "token" | "vocab" | "merges")
+                    && let Some(sign) = sign_in(text, Purpose::Metadata)
+                {
+                    let message = format!("`{}` holds `{}`", short(key), sign.trim());
+                    findings.push(Finding::new(&COMMAND_IN_CONFIGURATION, source.whole(), &message));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn remote_code(source: &Source, key: &str, value: &Value, findings: &mut Findings) {
+    let mut names = Vec::new();
+    let mut pending = vec![value];
+    while let Some(value) = pending.pop() {
+        match value {
+            Value::String(name) => names.push(short(name)),
+            Value::Array(entries) => pending.extend(entries),
+            Value::Object(entries) => pending.extend(entries.values()),
+            _ => {}
+        }
+    }
+    names.sort();
+    names.dedup();
+    if !names.is_empty() {
+        names.truncate(8);
+        let message = format!("`{key}` names {}", names.join(", "));
+        findings.push(Finding::new(&REMOTE_CODE, source.whole(), &message).with_identity(key));
+    }
+}
+
+/// Only what Jinja evaluates counts: a template of source code may well say `__init__`.
+fn template(source: &Source, key: &str, text: &str, findings: &mut Findings) {
+    if let Some(sign) = sign_in(&evaluated(text), Purpose::Template) {
+        let message = format!("{} holds `{}`", short(key), sign.trim());
+        findings.push(Finding::new(&HOSTILE_TEMPLATE, source.whole(), &message));
+    }
+}
+
+/// What stands between `{{` and `}}` or `{%` and `%}`; an open block reaches to the end.
+fn evaluated(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(['{']) {
+        let block = rest.get(start..).unwrap_or_default();
+        let end = match block.as_bytes().get(1) {
+            Some(b'{') => "}}",
+            Some(b'%') => "%}",
+            _ => {
+                rest = block.get(1..).unwrap_or_default();
+                continue;
+            }
+        };
+        let length = block.find(end).map_or(block.len(), |place| place + 2);
+        out.push_str(block.get(..length).unwrap_or_default());
+        out.push('\n');
+        rest = block.get(length..).unwrap_or_default();
+    }
+    out
+}
+
+fn short(text: &str) -> String {
+    printable(&text.chars().take(80).collect::<String>())
+}
+
+/// Reads arbitrary bytes as a configuration; must neither panic nor run away.
+pub fn fuzz_one(bytes: &[u8]) {
+    for name in ["config.json", "chat_template.jinja"] {
+        let source = Source::from_bytes(name, bytes.to_vec(), Limits::default());
+        let _ = Repository.inspect(&source, &mut Findings::new());
+    }
+}

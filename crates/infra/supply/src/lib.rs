@@ -6,6 +6,7 @@
 pub mod advisories;
 pub mod ecosystem;
 pub mod manifests;
+pub mod secrets;
 mod yaml;
 
 use bartizan_core::Rule;
@@ -18,7 +19,18 @@ pub const INSPECTORS: &[&dyn Inspect] = &[
     &manifests::POETRY_LOCK,
     &manifests::UV_LOCK,
     &manifests::PDM_LOCK,
+    &manifests::PIPFILE_LOCK,
+    &manifests::PYPROJECT,
+    &manifests::SETUP_CFG,
+    &manifests::CONDA_ENVIRONMENT,
+    &manifests::CONDA_LOCK,
+    &manifests::NPM_LOCK,
+    &manifests::PNPM_LOCK,
+    &manifests::YARN_LOCK,
+    &manifests::GO_MODULE,
+    &manifests::INSTALLED,
+    &secrets::Secrets,
 ];
 
 /// The rules of this crate, by kind of file.
-pub const RULES: &[&[&Rule]] = &[advisories::RULES, manifests::RULES];
+pub const RULES: &[&[&Rule]] = &[advisories::RULES, manifests::RULES, secrets::RULES];

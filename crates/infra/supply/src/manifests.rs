@@ -6,10 +6,19 @@
 
 mod cargo;
 pub mod checks;
+mod conda;
 mod dependency;
+mod go;
+mod installed;
+mod keys;
+mod npm;
+mod pipfile;
 mod place;
+mod pnpm;
 mod poetry;
+mod project;
 mod requirements;
+mod yarn;
 
 use std::collections::BTreeMap;
 
@@ -61,9 +70,85 @@ pub const PDM_LOCK: Reader = Reader {
     claims: |path| is(path, "pdm.lock"),
     read: |source, text| single(source, poetry::read(text)),
 };
+/// Pipenv's lockfile.
+pub const PIPFILE_LOCK: Reader = Reader {
+    name: "pipfile-lock",
+    claims: |path| is(path, "Pipfile.lock"),
+    read: |source, text| single(source, pipfile::read(text)),
+};
+/// What a Python project declares.
+pub const PYPROJECT: Reader = Reader {
+    name: "pyproject",
+    claims: |path| is(path, "pyproject.toml"),
+    read: |source, text| single(source, project::pyproject(text)),
+};
+/// What a setuptools project declares.
+pub const SETUP_CFG: Reader = Reader {
+    name: "setup-cfg",
+    claims: |path| is(path, "setup.cfg"),
+    read: |source, text| single(source, Ok(project::setup_cfg(text))),
+};
+/// Conda's environment.
+pub const CONDA_ENVIRONMENT: Reader = Reader {
+    name: "conda-environment",
+    claims: |path| is(path, "environment.yml") || is(path, "environment.yaml"),
+    read: |source, text| single(source, conda::environment(text)),
+};
+/// conda-lock's lockfile.
+pub const CONDA_LOCK: Reader = Reader {
+    name: "conda-lock",
+    claims: |path| is(path, "conda-lock.yml") || is(path, "conda-lock.yaml"),
+    read: |source, text| single(source, conda::lock(text)),
+};
+/// npm's lockfile.
+pub const NPM_LOCK: Reader = Reader {
+    name: "npm-lock",
+    claims: |path| is(path, "package-lock.json") || is(path, "npm-shrinkwrap.json"),
+    read: |source, text| single(source, npm::read(text)),
+};
+/// pnpm's lockfile.
+pub const PNPM_LOCK: Reader = Reader {
+    name: "pnpm-lock",
+    claims: |path| is(path, "pnpm-lock.yaml"),
+    read: |source, text| single(source, pnpm::read(text)),
+};
+/// Yarn's lockfile.
+pub const YARN_LOCK: Reader = Reader {
+    name: "yarn-lock",
+    claims: |path| is(path, "yarn.lock"),
+    read: |source, text| single(source, yarn::read(text)),
+};
+/// Go's module file.
+pub const GO_MODULE: Reader = Reader {
+    name: "go-module",
+    claims: |path| is(path, "go.mod"),
+    read: |source, text| single(source, go::read(text)),
+};
+/// An installed Python distribution, or one in a wheel.
+pub const INSTALLED: Reader = Reader {
+    name: "python-metadata",
+    claims: |path| installed::is_metadata(path),
+    read: |source, text| single(source, installed::read(text)),
+};
 
 /// Every inspector of manifests.
-pub const INSPECTORS: &[&dyn Inspect] = &[&REQUIREMENTS, &CARGO_LOCK, &POETRY_LOCK, &UV_LOCK, &PDM_LOCK];
+pub const INSPECTORS: &[&dyn Inspect] = &[
+    &REQUIREMENTS,
+    &CARGO_LOCK,
+    &POETRY_LOCK,
+    &UV_LOCK,
+    &PDM_LOCK,
+    &PIPFILE_LOCK,
+    &PYPROJECT,
+    &SETUP_CFG,
+    &CONDA_ENVIRONMENT,
+    &CONDA_LOCK,
+    &NPM_LOCK,
+    &PNPM_LOCK,
+    &YARN_LOCK,
+    &GO_MODULE,
+    &INSTALLED,
+];
 
 fn is(path: &str, file: &str) -> bool {
     path.rsplit(['/', '!']).next() == Some(file)

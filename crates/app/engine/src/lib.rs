@@ -1,5 +1,6 @@
 //! Offline wiring: what the command line, the daemon and other front ends share.
 
 pub mod audit;
+pub mod intel;
 pub mod scan;
 pub mod state;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use bartizan_core::{Severity, Timestamp};
-use bartizan_engine::scan::{Options, scan};
+use bartizan_engine::scan::{Area, Options, scan};
 use bartizan_report::{Report, Style, json, sarif, table};
 use clap::ValueEnum;
 
@@ -30,6 +30,10 @@ pub(crate) struct Arguments {
     /// Files and folders; `-` reads standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+
+    /// What to look for, of models, dependencies, secrets, source and agents; everything by default
+    #[arg(long, value_name = "AREA,…", value_delimiter = ',', value_parser = area)]
+    only: Vec<Area>,
 
     /// How to print the report
     #[arg(long, value_enum, default_value = "table")]
@@ -64,7 +68,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
             eprint!("\rscanned {done} of {all} files");
         }
     };
-    let options = Options { progress: shows_progress.then_some(&progress), ..Options::default() };
+    let options =
+        Options { progress: shows_progress.then_some(&progress), only: &arguments.only, ..Options::default() };
     let report = scan(&arguments.paths, options)?.as_of(date);
     if shows_progress {
         eprint!("\r\x1b[K");
@@ -97,6 +102,13 @@ fn print(report: &Report, format: Format) -> anyhow::Result<()> {
         written => written?,
     }
     Ok(())
+}
+
+fn area(word: &str) -> Result<Area, String> {
+    Area::SELECTABLE.into_iter().find(|area| area.as_str() == word).ok_or_else(|| {
+        let known: Vec<&str> = Area::SELECTABLE.iter().map(|area| area.as_str()).collect();
+        format!("use one of {}", known.join(", "))
+    })
 }
 
 /// The date of the report: the flag, or `SOURCE_DATE_EPOCH` (reproducible-builds.org), or none.

@@ -11,7 +11,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bartizan_core::{Completeness, Component, Finding, Rule};
-use bartizan_inspect::{Area, Examination, Inspect, Limits, Source, examine};
+pub use bartizan_inspect::Area;
+use bartizan_inspect::{Examination, Inspect, Limits, Source, examine};
 use bartizan_report::{FileEntry, Report};
 use thiserror::Error;
 

@@ -5,6 +5,7 @@
 
 pub mod advisories;
 pub mod ecosystem;
+pub mod impersonation;
 pub mod manifests;
 pub mod secrets;
 mod yaml;
@@ -33,4 +34,4 @@ pub const INSPECTORS: &[&dyn Inspect] = &[
 ];
 
 /// The rules of this crate, by kind of file.
-pub const RULES: &[&[&Rule]] = &[advisories::RULES, manifests::RULES, secrets::RULES];
+pub const RULES: &[&[&Rule]] = &[advisories::RULES, impersonation::RULES, manifests::RULES, secrets::RULES];

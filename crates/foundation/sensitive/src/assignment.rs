@@ -45,7 +45,9 @@ fn sign_and_value(text: &[u8], from: usize, name_end: usize) -> Option<Value> {
         (b'=', b'>' | b'~') | (b':', b'=') => (sign + 2, true),
         (b'=', _) => (skip(text, sign, 3, |byte| byte == b'='), true),
         (b':', _) => (annotated(text, sign + 1).unwrap_or(sign + 1), true),
-        (b',' | b'(' | b'>', _) => (sign + 1, false),
+        (b'(' | b'>', _) => (sign + 1, false),
+        // Only a quoted name is told its value by the next argument; other neighbours are strangers.
+        (b',', _) if closed > from => (sign + 1, false),
         (b'|', b'|') | (b'?', b'?') => (sign + 2, false),
         _ => return None,
     };
@@ -103,5 +105,6 @@ mod tests {
             assert_eq!(found, Some("VALUE"), "{text}");
         }
         assert_eq!(value_after(b"key of the house", 3), None);
+        assert_eq!(value_after(b"sign(body, key, \"msg_1\")", 14), None);
     }
 }

@@ -217,7 +217,8 @@ impl Subject<'_> {
                 json!({ "probability": share(likelihood.probability), "percentile": share(likelihood.percentile) });
             finding = finding.with_evidence("epss", entry);
         }
-        if let Some(imported) = self.imported {
+        // Imports are read from Python code only.
+        if let Some(imported) = self.imported.filter(|_| self.ecosystem == Ecosystem::PyPi) {
             finding = finding.with_evidence("imported", json!(imported.contains(&self.component.name)));
         }
         let is_guess = self.ecosystem == Ecosystem::Conda;

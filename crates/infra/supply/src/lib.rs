@@ -6,6 +6,7 @@
 pub mod advisories;
 pub mod ecosystem;
 pub mod impersonation;
+pub mod imports;
 pub mod manifests;
 pub mod secrets;
 mod yaml;

@@ -50,7 +50,6 @@ fn published_typosquats_are_recognised() {
         "requsets",
         "request",
         "urlib3",
-        "urllib",
         "matplotlb",
         "pandsa",
         "numppy",

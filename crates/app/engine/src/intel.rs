@@ -5,16 +5,21 @@
 //! installation, which is checked over the raw bytes before anything in them is read. A file that
 //! the user names is taken at the user's word; its digest is in every report.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bartizan_core::{Digest, Timestamp};
+use bartizan_core::{Component, Digest, Finding, Timestamp};
 use bartizan_inspect::{Findings, Inspect as _, Limits, Source, zip};
 use bartizan_signing::{KeyKind, SIGNATURE_LENGTH, SigningError, SigningKey, load_key, load_or_create_key};
 use bartizan_storage::{Disk, ensure_directory, replace};
-use bartizan_supply::advisories::{AdvisoryIndex, Contents, Importer, IndexError, LARGEST_FILE, SourceSummary};
+use bartizan_supply::advisories::{AdvisoryIndex, Contents, Importer, IndexError, LARGEST_FILE, advise};
+use bartizan_supply::impersonation::{Popularity, PopularityError, impersonations};
+use bartizan_supply::imports::imported_by;
 use thiserror::Error;
+
+pub use bartizan_supply::advisories::SourceSummary;
 
 /// Days after which an index is called old.
 pub const OLD_AFTER_DAYS: i64 = 7;
@@ -61,6 +66,14 @@ pub enum IntelError {
          run `bartizan intel import` again, or name it with `--intel` to use it unverified"
     )]
     Signature(PathBuf),
+    /// A list of popular packages is not one.
+    #[error("{path}: {cause}")]
+    Popularity {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        cause: PopularityError,
+    },
     /// The key could not be used.
     #[error("the key of the advisory index: {0}")]
     Key(#[from] SigningError),
@@ -143,6 +156,70 @@ impl Intel {
             "the advisory index is {age} days old; newer advisories are not known to it: `bartizan intel import`"
         ))
     }
+}
+
+/// What is to be said of the packages of an inventory: names that imitate popular ones, and
+/// advisories where there is an index. `imported` are the canonical names of packages that the
+/// project's code imports, where that is known.
+///
+/// # Errors
+/// The index is damaged.
+pub fn judge(
+    components: &[Component],
+    intel: Option<&Intel>,
+    popularity: &Popularity,
+    imported: Option<&BTreeSet<String>>,
+) -> Result<Vec<Finding>, IntelError> {
+    let mut findings = impersonations(components, popularity);
+    if let Some(intel) = intel {
+        let damaged = |cause| IntelError::Index { path: intel.located.file.clone(), cause };
+        findings.extend(advise(components, &intel.index, imported).map_err(damaged)?);
+    }
+    Ok(findings)
+}
+
+/// Python files whose imports are read, and bytes of each.
+const MOST_PYTHON_FILES: usize = 20_000;
+const LARGEST_PYTHON_FILE: u64 = 2 << 20;
+
+/// The canonical names of packages that Python code and notebooks below some paths import; `None`
+/// where there is no such code, or more than is read. Links, hidden folders and installed packages
+/// are passed over.
+pub fn imported(paths: &[PathBuf]) -> Option<BTreeSet<String>> {
+    let mut packages = BTreeSet::new();
+    let mut waiting: Vec<PathBuf> = paths.to_vec();
+    let mut files = 0;
+    while let Some(path) = waiting.pop() {
+        let Ok(metadata) = std::fs::symlink_metadata(&path) else { continue };
+        if metadata.is_dir() {
+            let entries = std::fs::read_dir(&path).into_iter().flatten().flatten();
+            let own = entries.filter(|entry| {
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                !name.starts_with('.') && !matches!(name.as_ref(), "site-packages" | "node_modules" | "target")
+            });
+            waiting.extend(own.map(|entry| entry.path()));
+        } else if metadata.is_file() && path.extension().is_some_and(|kind| kind == "py" || kind == "ipynb") {
+            files += 1;
+            if files > MOST_PYTHON_FILES || metadata.len() > LARGEST_PYTHON_FILE {
+                return None;
+            }
+            let text = std::fs::read(&path).ok()?;
+            imported_by(&String::from_utf8_lossy(&text), &mut packages);
+        }
+    }
+    (files > 0).then_some(packages)
+}
+
+/// The list of popular packages in a file, or the built-in one.
+///
+/// # Errors
+/// The file can't be read or is no such list.
+pub fn popularity(file: Option<&Path>) -> Result<Popularity, IntelError> {
+    let Some(path) = file else { return Ok(Popularity::default()) };
+    let bytes = read(path, LARGEST_FILE)?;
+    let malformed = |cause| IntelError::Popularity { path: path.to_owned(), cause };
+    Popularity::parse(&String::from_utf8_lossy(&bytes)).map_err(malformed)
 }
 
 fn days(day: &str) -> Option<i64> {
@@ -317,12 +394,14 @@ fn file(name: &str, bytes: Vec<u8>, importer: &mut Importer) {
 
 #[cfg(test)]
 mod tests {
+    use bartizan_core::{ComponentKind, Location, Position};
+
     use super::*;
 
     const RECORD: &str = r#"{"id":"PYSEC-1","modified":"2026-11-01T00:00:00Z",
         "affected":[{"package":{"ecosystem":"PyPI","name":"x"},"versions":["1.0"]}]}"#;
 
-    fn imported(folder: &Path) -> Located {
+    fn made_in(folder: &Path) -> Located {
         let record = folder.join("PYSEC-1.json");
         std::fs::write(&record, RECORD).unwrap();
         let located = Located::of_state(&folder.join("state"));
@@ -334,7 +413,7 @@ mod tests {
     #[test]
     fn a_changed_index_is_refused_with_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
-        let located = imported(folder.path());
+        let located = made_in(folder.path());
         assert_eq!(open(&located).unwrap().index.packages(), 1);
         let mut bytes = std::fs::read(&located.file).unwrap();
         let last = bytes.len() - 1;
@@ -348,16 +427,37 @@ mod tests {
     #[test]
     fn an_unsigned_index_is_refused_at_its_own_place_and_taken_where_it_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let located = imported(folder.path());
+        let located = made_in(folder.path());
         std::fs::remove_file(located.signature()).unwrap();
         assert!(matches!(open(&located), Err(IntelError::Signature(_))));
         assert!(open(&Located::named(&located.file)).is_ok());
     }
 
     #[test]
+    fn a_finding_says_whether_the_projects_code_imports_the_package() {
+        let folder = tempfile::tempdir().unwrap();
+        let intel = open(&made_in(folder.path())).unwrap();
+        let place = Location { path: "requirements.txt".to_owned(), position: Position::Whole };
+        let mut component = Component::new(ComponentKind::Library, "x", place).derived("ecosystem", "PyPI");
+        component.version = Some("1.0".to_owned());
+        let says = |code: &str| {
+            let project = tempfile::tempdir().unwrap();
+            std::fs::write(project.path().join("main.py"), code).unwrap();
+            let packages = imported(&[project.path().to_owned()]);
+            let popularity = popularity(None).unwrap();
+            let findings =
+                judge(std::slice::from_ref(&component), Some(&intel), &popularity, packages.as_ref()).unwrap();
+            findings.first().unwrap().evidence.get("imported").cloned()
+        };
+        assert_eq!(says("import x.y\n"), Some(true.into()));
+        assert_eq!(says("import y\n"), Some(false.into()));
+        assert_eq!(imported(&[]), None);
+    }
+
+    #[test]
     fn an_old_index_warns() {
         let folder = tempfile::tempdir().unwrap();
-        let intel = open(&imported(folder.path())).unwrap();
+        let intel = open(&made_in(folder.path())).unwrap();
         assert_eq!(intel.age_in_days("2026-11-08"), Some(7));
         assert_eq!(intel.warning("2026-11-08"), None);
         assert!(intel.warning("2026-11-09").unwrap().contains("8 days old"));

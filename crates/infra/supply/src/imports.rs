@@ -49,7 +49,8 @@ const OTHERWISE_NAMED: [(&str, &[&str]); 34] = [
 /// Adds the canonical names of packages that a Python file may import.
 pub fn imported_by(text: &str, packages: &mut BTreeSet<String>) {
     for line in text.lines() {
-        let line = line.trim_start();
+        // Notebooks keep each line as a JSON string.
+        let line = line.trim_start().trim_start_matches('"').trim_start();
         if let Some(rest) = line.strip_prefix("import ") {
             rest.split(',').for_each(|module| add(module, packages));
         } else if let Some(module) = line.strip_prefix("from ") {

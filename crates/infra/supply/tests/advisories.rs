@@ -147,7 +147,7 @@ fn matches_equal_those_of_cargo_audit_by_kind() {
 }
 
 #[test]
-fn an_index_of_both_databases_is_small_opens_at_once_and_has_one_form() {
+fn an_index_of_both_databases_is_small_and_has_one_form() {
     let (Some(rustsec), Some(pypa)) = (corpus("advisories-rustsec"), corpus("advisories-pypa")) else { return };
     let index = index_of(vec![("a", collect(&rustsec)), ("b", collect(&pypa))]);
     let names: Vec<&str> = index.sources().iter().map(|source| source.name.as_str()).collect();

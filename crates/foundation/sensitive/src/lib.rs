@@ -1,7 +1,7 @@
 //! Secrets in text: what they look like, and a matcher that finds them in a stream.
 //!
 //! A [`Kind`] is a row of data: keywords, a pattern, a floor of entropy, a checksum. All keywords are looked
-//! for at once by one automaton; where one stands, the kind's pattern is tried right there, without
+//! for at once; where one stands, the kind's pattern is tried right there, without
 //! backtracking and over a bounded stretch of text; then entropy, checksum, placeholders and the name of the
 //! value decide. So the time is linear in the text, and memory is constant.
 //!
@@ -22,6 +22,7 @@
 mod assignment;
 mod checksum;
 mod entropy;
+mod keywords;
 mod kind;
 mod kinds;
 mod matcher;

@@ -2,9 +2,6 @@
 
 use std::sync::{LazyLock, OnceLock};
 
-use aho_corasick::automaton::StateID;
-use aho_corasick::dfa::DFA;
-use aho_corasick::{Anchored as Start, automaton::Automaton as _};
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
@@ -12,6 +9,7 @@ use regex_automata::{Anchored, Input};
 use crate::assignment::{Value, name_start, value_after};
 use crate::checksum::Verdict;
 use crate::entropy::entropy;
+use crate::keywords::{Keyword, Keywords};
 use crate::kind::{Anchor, Family, Kind};
 use crate::kinds::kinds;
 use crate::name::{is_hash_context, is_vetoed};
@@ -45,20 +43,12 @@ impl Proof {
 /// Bytes before a keyword that may matter.
 pub(crate) const BEHIND: usize = 160;
 
-/// Every kind's keywords in one automaton, every kind's pattern compiled when it is first needed.
+/// Every kind's keywords in one filter, every kind's pattern compiled when it is first needed.
 pub struct Matcher {
-    keywords: DFA,
+    keywords: Keywords,
     kinds_of: Vec<Vec<usize>>,
     patterns: Vec<OnceLock<Regex>>,
     reach: usize,
-}
-
-/// A place where a keyword stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Keyword {
-    pub(crate) index: usize,
-    pub(crate) start: usize,
-    pub(crate) end: usize,
 }
 
 /// Something that was judged a secret, as ranges of the text at hand.
@@ -87,9 +77,8 @@ impl Matcher {
             .map(|word| (0..kinds().len()).filter(|kind| kinds().get(*kind).is_some_and(|k| k.keywords.contains(word))))
             .map(Iterator::collect)
             .collect();
-        let keywords = DFA::builder().ascii_case_insensitive(true).prefilter(false).build(&words);
         Self {
-            keywords: keywords.unwrap_or_else(|error| panic!("the keywords of this crate make no automaton: {error}")),
+            keywords: Keywords::new(words),
             kinds_of,
             patterns: kinds().iter().map(|_| OnceLock::new()).collect(),
             reach: kinds().iter().map(|kind| kind.reach).max().unwrap_or(0),
@@ -101,27 +90,9 @@ impl Matcher {
         self.reach
     }
 
-    /// The state before any text.
-    pub(crate) fn start(&self) -> StateID {
-        self.keywords.start_state(Start::No).unwrap_or_default()
-    }
-
-    /// Reads on from `state` through `text[from..]` and hands each keyword to `found`.
-    pub(crate) fn keywords(&self, state: StateID, text: &[u8], from: usize, mut found: impl FnMut(Keyword)) -> StateID {
-        let mut state = state;
-        let rest = text.get(from..).unwrap_or_default();
-        for (offset, byte) in rest.iter().enumerate() {
-            state = self.keywords.next_state(Start::No, state, *byte);
-            if self.keywords.is_special(state) && self.keywords.is_match(state) {
-                let end = from + offset + 1;
-                for index in 0..self.keywords.match_len(state) {
-                    let word = self.keywords.match_pattern(state, index);
-                    let start = end.saturating_sub(self.keywords.pattern_len(word));
-                    found(Keyword { index: word.as_usize(), start, end });
-                }
-            }
-        }
-        state
+    /// Where the keywords stand.
+    pub(crate) fn keywords(&self) -> &Keywords {
+        &self.keywords
     }
 
     /// The kinds that `keyword` may lead to, as indices into [`kinds`].

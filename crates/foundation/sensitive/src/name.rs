@@ -25,7 +25,7 @@ pub(crate) fn is_hash_context(before: &[u8], name: &[u8], secret: &[u8]) -> bool
     let line = before.iter().rposition(|byte| *byte == b'\n').and_then(|at| before.get(at..)).unwrap_or(before);
     let around = [line, b" ", name].concat().to_ascii_lowercase();
     let is_hash = matches!(secret.len(), 32 | 40 | 64 | 96 | 128) && secret.iter().all(u8::is_ascii_hexdigit);
-    let is_encoded = secret.len() >= 27 && secret.len() % 4 == 0 && secret.ends_with(b"=");
+    let is_encoded = secret.len() >= 27 && secret.len().is_multiple_of(4) && secret.ends_with(b"=");
     (is_hash || is_encoded) && WORDS.iter().any(|word| memmem::find(&around, word).is_some())
 }
 

@@ -7,12 +7,11 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use aho_corasick::automaton::StateID;
-
 use crate::checksum::aws_account;
+use crate::keywords::Keyword;
 use crate::kind::Kind;
 use crate::kinds::kinds;
-use crate::matcher::{BEHIND, Candidate, Keyword, Matcher, Proof};
+use crate::matcher::{BEHIND, Candidate, Matcher, Proof};
 use crate::redact::{FingerprintKey, Redacted};
 
 /// A secret that was found. It does not hold the secret.
@@ -63,7 +62,7 @@ pub struct Stream {
     key: FingerprintKey,
     text: Vec<u8>,
     base: u64,
-    state: StateID,
+    scanned: usize,
     pending: VecDeque<Keyword>,
     done: Vec<u64>,
     held: Vec<Held>,
@@ -100,7 +99,7 @@ impl Stream {
             key,
             text: Vec::new(),
             base: 0,
-            state: matcher.start(),
+            scanned: 0,
             pending: VecDeque::new(),
             done: vec![0; kinds().len()],
             held: Vec::new(),
@@ -115,12 +114,11 @@ impl Stream {
     /// Takes `piece` in and adds the matches that are certain by now.
     pub fn push(&mut self, piece: &[u8], found: &mut Vec<Match>) {
         for block in piece.chunks(BLOCK) {
-            let from = self.text.len();
             self.text.extend_from_slice(block);
-            let pending = &mut self.pending;
-            self.state = self.matcher.keywords(self.state, &self.text, from, |keyword| pending.push_back(keyword));
+            self.scan(self.text.len().saturating_sub(self.matcher.keywords().longest()));
             let settled = self.text.len().saturating_sub(self.matcher.reach());
             self.judge(settled);
+            let settled = self.pending.front().map_or(settled, |keyword| settled.min(keyword.start));
             self.release(self.base + settled as u64, found);
             self.forget(settled);
         }
@@ -128,8 +126,18 @@ impl Stream {
 
     /// The stream is over: adds the matches that are left.
     pub fn finish(mut self, found: &mut Vec<Match>) {
+        self.scan(self.text.len());
         self.judge(usize::MAX);
         self.release(u64::MAX, found);
+    }
+
+    /// Notes the keywords that begin before `to`.
+    fn scan(&mut self, to: usize) {
+        if to > self.scanned {
+            let pending = &mut self.pending;
+            self.matcher.keywords().find(&self.text, self.scanned, to, |keyword| pending.push_back(keyword));
+            self.scanned = to;
+        }
     }
 
     /// Judges all keywords that end before `settled`.
@@ -198,6 +206,7 @@ impl Stream {
         }
         self.text.drain(..drop);
         self.base += drop as u64;
+        self.scanned -= drop;
         for keyword in &mut self.pending {
             keyword.start -= drop;
             keyword.end -= drop;

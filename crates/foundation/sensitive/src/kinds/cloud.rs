@@ -222,10 +222,10 @@ pub(super) const KINDS: &[Kind] = &[
         Family::Cloud,
         "azure-entra-client-secret",
         "Microsoft Entra client secret",
-        &["Q~"],
+        &["0Q~", "1Q~", "2Q~", "3Q~", "4Q~", "5Q~", "6Q~", "7Q~", "8Q~", "9Q~"],
         r"[\w~.-]{3}\dQ~[\w~.-]{31,34}",
     )
-    .anchored(Anchor::Back(4))
+    .anchored(Anchor::Back(3))
     .examples(&["client_secret: {a:3}8Q~{a:34}"], &["{a:3}xQ~{a:34}", "{a:3}8Q~{a:12}"]),
     Kind::token(
         Family::Cloud,

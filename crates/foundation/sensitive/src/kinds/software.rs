@@ -135,11 +135,11 @@ pub(super) const KINDS: &[Kind] = &[
     )
     .anchored(Anchor::Dashed)
     .examples(&["hvs.{w:100}", "hvb.{w:150}", "hvs.{a:24}"], &["hvs.{a:10}"]),
-    Kind::token(
+    Kind::named(
         Family::Software,
         "vault-legacy-token",
         "HashiCorp Vault token (before 1.10)",
-        &["s."],
+        &["vault"],
         r"s\.[0-9A-Za-z]{24}",
     )
     .entropy(4.0)

@@ -52,7 +52,7 @@ impl Inspect for Pickle {
     }
 
     fn inspect(&self, source: &Source, findings: &mut Findings) -> Completeness {
-        let mut evidence = Evidence::default();
+        let mut evidence = Evidence::in_torch_script(crate::torch::is_script(source));
         let mut completeness = Completeness::Complete;
         let mut offset = 0;
         let mut legacy_torch = false;
@@ -60,7 +60,7 @@ impl Inspect for Pickle {
             let ending = run(source, offset, &mut evidence, Loader::Joblib);
             if ending.arrays {
                 // The same file given to `pickle.load`.
-                let mut plain = Evidence::default();
+                let mut plain = Evidence::in_torch_script(crate::torch::is_script(source));
                 run(source, offset, &mut plain, Loader::Pickle);
                 evidence.absorb(plain);
             }
@@ -97,10 +97,12 @@ impl Inspect for Pickle {
 fn is_pickle(source: &Source, offset: u64) -> bool {
     let mut evidence = Evidence::default();
     let ending = run(source, offset, &mut evidence, Loader::Joblib);
-    let acts = evidence.calls > 0 || evidence.is_dangerous();
+    // `P` of a ZIP's signature is PERSID, and bytes after it may well do something: only names that are not allowed count there.
+    let is_archive = source.read(offset, 4).is_ok_and(|start| start == b"PK\x03\x04");
+    let acts = if is_archive { evidence.names_something_else() } else { evidence.calls > 0 || evidence.is_dangerous() };
     let stops = ending.result.is_some() && ending.operations > 1;
     let whole = stops && (ending.end >= source.length() || source.read(offset, 1).is_ok_and(|byte| byte == [0x80]));
-    evidence.is_plausible() && (acts || whole || ending.operations > LONG)
+    evidence.is_plausible() && (acts || (!is_archive && whole) || ending.operations > LONG)
 }
 
 fn nested(source: &Source, ending: &Ending, findings: &mut Findings) {

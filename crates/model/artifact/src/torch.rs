@@ -14,6 +14,14 @@ pub(crate) fn is_storage(source: &Source) -> bool {
         && source.has_sibling(&format!("{prefix}data.pkl"))
 }
 
+/// Whether the member is a pickle of a TorchScript archive, which PyTorch's own reader loads.
+pub(crate) fn is_script(source: &Source) -> bool {
+    let Some((prefix, name)) = source.member().rsplit_once('/') else { return false };
+    matches!(name, "data.pkl" | "constants.pkl")
+        && source.has_sibling(&format!("{prefix}/constants.pkl"))
+        && source.has_sibling(&format!("{prefix}/version"))
+}
+
 /// Knows the raw tensors of a PyTorch file, about which there is nothing to find.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TensorStorage;

@@ -7,7 +7,7 @@ use bartizan_inspect::Source;
 use serde_json::json;
 
 use super::lexer::{Operation, name};
-use super::policy::{Verdict, judge};
+use super::policy::{Use, Verdict, judge};
 use super::rules::{DANGEROUS_CALLABLE, UNKNOWN_CALLABLE};
 
 /// Most imports that are kept apart; real models have dozens.
@@ -42,11 +42,18 @@ pub(super) struct Evidence {
     imports: Vec<Import>,
     known: HashMap<String, u32>,
     notes: Vec<Note>,
+    torch_script: bool,
     /// Calls of any kind.
     pub(super) calls: u64,
 }
 
 impl Evidence {
+    /// No evidence yet. In a TorchScript archive `__torch__.…` names types of the archive's own restricted
+    /// language, which Python can't import.
+    pub(super) fn in_torch_script(torch_script: bool) -> Self {
+        Self { torch_script, ..Self::default() }
+    }
+
     /// Takes note of an import; `None` when there are too many to follow.
     pub(super) fn import(&mut self, module: &str, attribute: &str, operation: Operation) -> Option<u32> {
         let key = format!("{module}\n{attribute}");
@@ -63,7 +70,11 @@ impl Evidence {
         self.imports.push(Import {
             module: module.to_owned(),
             name: attribute.to_owned(),
-            verdict: judge(module, attribute),
+            verdict: if self.torch_script && (module == "__torch__" || module.starts_with("__torch__.")) {
+                Verdict::Allowed(Use::Call)
+            } else {
+                judge(module, attribute)
+            },
             offset: operation.start,
             code: operation.code,
             times: 1,
@@ -120,6 +131,11 @@ impl Evidence {
     /// Whether something is named whose effect is known to be bad.
     pub(super) fn is_dangerous(&self) -> bool {
         self.imports.iter().any(|import| matches!(import.verdict, Verdict::Dangerous(_)))
+    }
+
+    /// Whether something is imported that can be and is not allowed.
+    pub(super) fn names_something_else(&self) -> bool {
+        self.imports.iter().any(|import| import.is_plausible() && !matches!(import.verdict, Verdict::Allowed(_)))
     }
 
     /// Whether nothing is imported, or something that can be: a module path and an attribute path of

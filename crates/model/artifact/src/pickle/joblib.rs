@@ -21,6 +21,13 @@ struct Settings {
     is_unclear: bool,
 }
 
+/// What a NumPy dtype is, as far as joblib goes by it.
+#[derive(Clone, Copy, Debug)]
+struct Dtype {
+    name: Value,
+    state: Option<Value>,
+}
+
 /// What follows the BUILD of a placeholder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Array {
@@ -39,6 +46,7 @@ pub(super) enum Array {
 #[derive(Debug, Default)]
 pub(super) struct Placeholders {
     states: HashMap<u32, Settings>,
+    dtypes: HashMap<u32, Dtype>,
     last_built: u32,
     next: u32,
 }
@@ -48,6 +56,23 @@ impl Placeholders {
     pub(super) fn number(&mut self) -> u32 {
         self.next = self.next.saturating_add(1);
         self.next
+    }
+
+    /// A dtype that was just made from its name.
+    pub(super) fn dtype(&mut self, name: Value) -> Value {
+        let number = self.number();
+        if self.dtypes.len() < MOST {
+            self.dtypes.insert(number, Dtype { name, state: None });
+        }
+        Value::Dtype(number)
+    }
+
+    /// A dtype is given state, which may change its size and whether it holds objects.
+    pub(super) fn build_dtype(&mut self, number: u32, state: Value) {
+        if let Some(dtype) = self.dtypes.get_mut(&number) {
+            // A second state lies over the first: whatever that gives is not followed.
+            dtype.state = Some(if dtype.state.is_some() { Value::Unknown } else { state });
+        }
     }
 
     /// Takes note of `dictionary[key] = value`.
@@ -82,9 +107,8 @@ impl Placeholders {
         let settings = self.states.get(&dictionary).filter(|settings| !settings.is_unclear).ok_or_else(unclear)?;
         let shape = settings.shape.and_then(|shape| store.as_whole_tuple(shape)).ok_or_else(unclear)?;
         let Some(Value::Dtype(dtype)) = settings.dtype else { return Err(unclear()) };
-        let item = item_size(store.as_text(Value::Text(dtype)).unwrap_or_default()).ok_or_else(unclear)?;
-        let Some(item) = item else { return Ok(Array::Objects) };
-        let mut length = item;
+        let dtype = self.dtypes.get(&dtype).ok_or_else(unclear)?;
+        let Some(mut length) = dtype.item(store).ok_or_else(unclear)? else { return Ok(Array::Objects) };
         for dimension in shape {
             let Value::Integer(dimension) = dimension else { return Err(unclear()) };
             let dimension = u64::try_from(*dimension).map_err(|_| unclear())?;
@@ -100,19 +124,37 @@ impl Placeholders {
     }
 }
 
-/// Bytes of one element: `Some(None)` when elements are objects, `None` when it is not known.
-#[expect(clippy::option_option, reason = "objects have no size, unknown types no answer")]
-fn item_size(dtype: &str) -> Option<Option<u64>> {
-    let mut characters = dtype.chars();
-    let kind = characters.next()?;
-    let digits = characters.as_str();
-    let number: Option<u64> = if digits.is_empty() { None } else { Some(digits.parse().ok()?) };
-    match (kind, number) {
-        ('O', None | Some(4 | 8)) => Some(None),
-        ('?', None) => Some(Some(1)),
-        ('b' | 'i' | 'u' | 'f' | 'c' | 'M' | 'm' | 'S' | 'a', Some(size)) => Some(Some(size)),
-        ('U', Some(size)) => Some(Some(size.checked_mul(4)?)),
-        // A structure may hold objects, which its name doesn't tell.
-        _ => None,
+impl Dtype {
+    /// Bytes of one element: `Some(None)` when elements are objects, `None` when it is not known.
+    #[expect(clippy::option_option, reason = "objects have no size, unknown types no answer")]
+    fn item(self, store: &Store) -> Option<Option<u64>> {
+        let mut characters = store.as_text(self.name)?.chars();
+        let kind = characters.next()?;
+        let digits = characters.as_str();
+        let number: Option<u64> = if digits.is_empty() { None } else { Some(digits.parse().ok()?) };
+        let (size, is_flexible) = match (kind, number) {
+            ('O', None | Some(4 | 8)) => (8, false),
+            ('?', None) => (1, false),
+            ('b' | 'i' | 'u' | 'f' | 'c' | 'M' | 'm', Some(size)) => (size, false),
+            ('S' | 'a' | 'V', Some(size)) => (size, true),
+            ('U', Some(size)) => (size.checked_mul(4)?, true),
+            _ => return None,
+        };
+        // (version, byte order, subarray, names, fields, size, alignment, flags), and metadata from version 4 on.
+        let mut holds_objects = kind == 'O';
+        if let Some(state) = self.state {
+            let entries = store.as_tuple(state)?;
+            let Some(Value::Integer(flags)) = entries.get(7) else { return None };
+            // NPY_ITEM_HASOBJECT
+            holds_objects = flags & 1 != 0;
+            let stated = entries.get(5);
+            let agrees = matches!(stated, Some(Value::Integer(stated)) if u64::try_from(*stated) == Ok(size));
+            if is_flexible && !agrees {
+                return None;
+            }
+        } else if kind == 'V' {
+            return None;
+        }
+        Some((!holds_objects).then_some(size))
     }
 }

@@ -280,8 +280,9 @@ impl Machine<'_> {
             }
             b'P' => self.push(Value::Persistent),
             b'Q' => {
-                self.pop(operation)?;
-                self.push(Value::Persistent)
+                let id = self.pop(operation)?;
+                let value = self.persistent(id);
+                self.push(value)
             }
             b'R' | 0x81 => {
                 let arguments = self.pop(operation)?;
@@ -317,6 +318,15 @@ impl Machine<'_> {
                 self.array_data(state, operation)
             }
             code => Err(Fault(LexError::NoOpcode(code).to_string())),
+        }
+    }
+
+    /// `torch.save` before 1.6 names classes of modules by persistent id, `('module', class, file, source)`,
+    /// and the loader hands the class out.
+    fn persistent(&self, id: Value) -> Value {
+        match self.store.as_tuple(id) {
+            Some([kind, class @ Value::Import(_), ..]) if self.store.as_text(*kind) == Some("module") => *class,
+            _ => Value::Persistent,
         }
     }
 
@@ -433,7 +443,7 @@ impl Machine<'_> {
         let value = match self.evidence.get(index).map(|import| (import.module.as_str(), import.name.as_str())) {
             Some(("joblib.numpy_pickle", "NumpyArrayWrapper")) => Value::Placeholder(self.placeholders.number()),
             Some(("numpy", "dtype")) => match self.store.as_tuple(arguments).and_then(|entries| entries.first()) {
-                Some(Value::Text(text)) => Value::Dtype(*text),
+                Some(name @ Value::Text(_)) => self.placeholders.dtype(*name),
                 _ => Value::Result(index),
             },
             _ => Value::Result(index),
@@ -448,6 +458,9 @@ impl Machine<'_> {
         let keeps_rule = match usage {
             Use::Call => true,
             Use::Name => false,
+            // NEWOBJ runs `__new__` alone, and such a class has none of its own.
+            Use::New => operation.code == 0x81 && entries.is_some_and(<[Value]>::is_empty),
+            Use::Reconstruct => self.reconstructs(entries),
             Use::Encode => match entries {
                 Some([_]) => true,
                 Some([_, codec]) => self.store.as_text(*codec).is_some_and(|codec| CODECS.contains(&codec)),
@@ -470,13 +483,21 @@ impl Machine<'_> {
         }
     }
 
+    /// `copyreg._reconstructor(class, base, state)` runs the base's `__new__` and `__init__` on state that the
+    /// file chooses: the base must be one that may be called.
+    fn reconstructs(&self, entries: Option<&[Value]>) -> bool {
+        let Some([_, Value::Import(base), _]) = entries else { return false };
+        let verdict = self.evidence.get(*base).map(|import| import.verdict);
+        // A base that is not allowed is a finding of its own.
+        !matches!(verdict, Some(Verdict::Allowed(usage)) if usage != Use::Call)
+    }
+
     /// A restricted function must be called in place: put into data, others could call it freely.
     fn kept_as_data(&mut self, value: Value, operation: Operation) {
         let Value::Import(index) = value else { return };
-        let restricted = self
-            .evidence
-            .get(index)
-            .is_some_and(|import| matches!(import.verdict, Verdict::Allowed(Use::Encode | Use::Nested)));
+        let restricted = self.evidence.get(index).is_some_and(|import| {
+            matches!(import.verdict, Verdict::Allowed(Use::Encode | Use::Nested | Use::Reconstruct))
+        });
         if restricted {
             let message = format!("hands {} on as data", self.evidence.dotted(index));
             self.evidence.note(&FORBIDDEN_ARGUMENT, operation, message);
@@ -536,7 +557,14 @@ impl Machine<'_> {
 
     /// joblib writes an array's bytes right after the BUILD of its placeholder: no opcodes there.
     fn array_data(&mut self, state: Value, operation: Operation) -> Result<(), Fault> {
-        let Value::Placeholder(number) = self.top(operation)? else { return Ok(()) };
+        let number = match self.top(operation)? {
+            Value::Placeholder(number) => number,
+            Value::Dtype(number) => {
+                self.placeholders.build_dtype(number, state);
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
         self.arrays = true;
         if self.loader == Loader::Pickle {
             return Ok(());

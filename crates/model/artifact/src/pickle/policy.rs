@@ -1,7 +1,7 @@
-//! What a pickle may name, read from two data files beside this one.
+//! What a pickle may name, read from three data files beside this one.
 //!
-//! `allowed.txt` is an allowlist of exact (module, name) pairs; whatever it doesn't list is at
-//! least unknown. `dangerous.txt` only makes the verdict on unlisted names sharper.
+//! `allowed.txt` and `classes.txt` are allowlists of exact (module, name) pairs, the first reviewed by
+//! hand, the second found by `bench/allowlist.py`; whatever they don't list is at least unknown. `dangerous.txt` only makes the verdict on unlisted names sharper.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -11,6 +11,10 @@ use std::sync::LazyLock;
 pub(super) enum Use {
     /// Called with any arguments, and its instances given state.
     Call,
+    /// Made empty by NEWOBJ and given state, which runs none of the class's own code.
+    New,
+    /// Called as `copyreg._reconstructor(class, base, state)`.
+    Reconstruct,
     /// Named but not called, such as a dtype.
     Name,
     /// Called as `_codecs.encode(text, codec)` with a codec that every Python has built in.
@@ -37,6 +41,7 @@ struct Policy {
 static POLICY: LazyLock<Policy> = LazyLock::new(Policy::embedded);
 
 const ALLOWED: &str = include_str!("allowed.txt");
+const CLASSES: &str = include_str!("classes.txt");
 const DANGEROUS: &str = include_str!("dangerous.txt");
 
 /// Names that no attribute path may pass: whoever reaches one can reach everything.
@@ -89,16 +94,18 @@ pub(super) fn judge(module: &str, name: &str) -> Verdict {
 impl Policy {
     fn embedded() -> Self {
         let (mut allowed, mut dangerous, mut modules) = (HashMap::new(), HashMap::new(), HashMap::new());
-        for line in entries(ALLOWED) {
+        for line in entries(ALLOWED).chain(entries(CLASSES)) {
             let mut words = line.split_whitespace();
             let (Some(module), Some(name)) = (words.next(), words.next()) else { continue };
             let usage = match words.next() {
+                Some("new") => Use::New,
+                Some("reconstruct") => Use::Reconstruct,
                 Some("name") => Use::Name,
                 Some("encode") => Use::Encode,
                 Some("nested") => Use::Nested,
                 _ => Use::Call,
             };
-            allowed.insert((module, name), usage);
+            allowed.entry((module, name)).or_insert(usage);
         }
         let mut reason = "runs code";
         for line in DANGEROUS.lines().map(str::trim) {
@@ -122,6 +129,7 @@ fn entries(text: &'static str) -> impl Iterator<Item = &'static str> {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test that cannot prepare its world has failed")]
 mod tests {
     use super::*;
 
@@ -129,7 +137,11 @@ mod tests {
     fn no_name_is_both_allowed_and_dangerous() {
         for (module, name) in POLICY.allowed.keys() {
             assert!(!POLICY.dangerous.contains_key(&(*module, *name)), "{module}.{name}");
-            assert!(!POLICY.modules.contains_key(module), "{module}");
+        }
+        for line in entries(CLASSES) {
+            let (module, name) = line.split_once(' ').expect("a module and a name");
+            let mut prefixes = module.match_indices('.').map(|(at, _)| &module[..at]).chain([module]);
+            assert!(!prefixes.any(|prefix| POLICY.modules.contains_key(prefix)), "{module}.{name}");
         }
     }
 

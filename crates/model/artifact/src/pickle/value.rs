@@ -20,7 +20,7 @@ pub(super) enum Value {
     Import(u32),
     /// A dictionary, by number.
     Dict(u32),
-    /// A NumPy dtype, by the text that names it.
+    /// A NumPy dtype, by number.
     Dtype(u32),
     /// A placeholder of joblib, by number.
     Placeholder(u32),
@@ -49,7 +49,7 @@ pub(super) enum Plain {
 }
 
 /// Entries kept of one tuple; no rule looks further.
-const KEPT: usize = 6;
+const KEPT: usize = 8;
 /// Most tuples, texts and byte strings that are remembered; later ones are [`Value::Unknown`].
 const MOST: usize = 1 << 20;
 /// Bytes of text that are remembered.

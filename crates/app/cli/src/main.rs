@@ -12,6 +12,7 @@ mod config;
 mod exit;
 mod explain;
 mod incident;
+mod intel;
 mod place;
 mod scan;
 mod up;
@@ -34,6 +35,7 @@ enum Verb {
     Scan(scan::Arguments),
     Explain(explain::Arguments),
     Incident(incident::Arguments),
+    Intel(intel::Arguments),
     Access(access::Arguments),
     Audit(audit::Arguments),
     Config(config::Arguments),
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
     let ended = match arguments.verb {
         Verb::Up(arguments) => up::run(&arguments),
         Verb::Incident(arguments) => incident::run(&arguments),
+        Verb::Intel(arguments) => intel::run(&arguments),
         Verb::Access(arguments) => access::run(&arguments),
         Verb::Config(arguments) => config::run(&arguments),
         Verb::Backup(arguments) => backup::backup(&arguments),

@@ -1,94 +1,133 @@
 //! `bartizan scan`.
 
+mod options;
+mod watch;
+
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use bartizan_core::{Severity, Timestamp};
+use bartizan_core::{Severity, Timestamp, printable};
+use bartizan_engine::intel::{self, Intel};
 use bartizan_engine::scan::{Area, Options, scan};
-use bartizan_report::{Report, Style, json, sarif, table};
-use clap::ValueEnum;
+use bartizan_report::{Baseline, Ignores, Report, Specification, Style, cyclonedx, json, sarif, table};
 
 use crate::exit::Ended;
+pub(crate) use options::Arguments;
+use options::{Format, Profile};
 
-/// Look into models and archives for what would run, lie or overwhelm when they are loaded
-///
-/// Files are recognised by their content, never by their name, and nothing is executed or unpacked
-/// to disk. Pickles (PyTorch, joblib, protocol 0 to 5) are run on a symbolic machine in which every
-/// function that is not known to be harmless is a finding.
-#[derive(clap::Args)]
-#[command(after_help = "\
-Examples:
-  bartizan scan model.pt
-  bartizan scan --format sarif --fail-on high models/ > scan.sarif
-  curl -s https://example.org/model.pkl | bartizan scan -
-  bartizan explain BZ-PKL-001
-
-Exit code: 1 when a finding is at least as bad as --fail-on; otherwise 2 when something that may hold
-a model could not be fully inspected; otherwise 0. Usage and internal errors: 3.")]
-pub(crate) struct Arguments {
-    /// Files and folders; `-` reads standard input
-    #[arg(required = true, value_name = "PATH")]
-    paths: Vec<PathBuf>,
-
-    /// What to look for, of models, dependencies, secrets, source and agents; everything by default
-    #[arg(long, value_name = "AREA,…", value_delimiter = ',', value_parser = area)]
-    only: Vec<Area>,
-
-    /// How to print the report
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
-
-    /// The mildest severity that makes the exit code 1
-    #[arg(long, value_name = "SEVERITY", default_value = "medium",
-        value_parser = ["info", "low", "medium", "high", "critical"])]
-    fail_on: String,
-
-    /// Date that the report carries, as YYYY-MM-DD; also taken from SOURCE_DATE_EPOCH
-    #[arg(long, value_name = "DATE")]
-    as_of: Option<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For a terminal
-    Table,
-    /// For programs
-    Json,
-    /// SARIF 2.1.0, for code-scanning dashboards
-    Sarif,
-}
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
-    let threshold = Severity::parse(&arguments.fail_on).context("--fail-on is not a severity")?;
-    let date = date(arguments.as_of.as_deref())?;
-    let shows_progress = std::io::stderr().is_terminal();
+    if arguments.watch { watch::forever(arguments, once) } else { once(arguments) }
+}
+
+fn once(arguments: &Arguments) -> anyhow::Result<Ended> {
+    let threshold = match (&arguments.fail_on, arguments.profile) {
+        (Some(word), _) => Severity::parse(word).context("--fail-on is not a severity")?,
+        (None, Profile::Default) => Severity::Medium,
+        (None, Profile::Strict) => Severity::Low,
+    };
+    let named_day = date(arguments.as_of.as_deref())?;
+    let today = named_day.clone().unwrap_or_else(today);
+    let advisories = advisories(arguments)?;
+    let popularity = intel::popularity(arguments.popular.as_deref())?;
+    let ignore_file = ignore_file(arguments);
+    let shows_progress = std::io::stderr().is_terminal() && !arguments.quiet;
     let progress = |done: usize, all: usize| {
         if done.is_multiple_of(64) || done == all {
             eprint!("\rscanned {done} of {all} files");
         }
     };
-    let options =
-        Options { progress: shows_progress.then_some(&progress), only: &arguments.only, ..Options::default() };
-    let report = scan(&arguments.paths, options)?.as_of(date);
+    let options = Options {
+        progress: shows_progress.then_some(&progress),
+        only: &arguments.only,
+        intel: advisories.as_ref(),
+        popularity: Some(&popularity),
+        ignore_file: ignore_file.as_deref(),
+        digests: arguments.digests || matches!(arguments.format, Format::Cyclonedx | Format::Cyclonedx16),
+        ..Options::default()
+    };
+    let mut report = scan(&arguments.paths, options)?.as_of(named_day);
     if shows_progress {
         eprint!("\r\x1b[K");
     }
+    let mut is_current = true;
+    if let Some(warning) = advisories.as_ref().and_then(|intel| intel.warning(&today)) {
+        eprintln!("warning: {warning}");
+        is_current = false;
+    }
+    report = accept(report, arguments, &today)?;
+    if let Some(path) = &arguments.write_baseline {
+        let text = Baseline::of(&report).to_json();
+        std::fs::write(path, text).with_context(|| format!("can't write the baseline `{}`", path.display()))?;
+    }
     print(&report, arguments.format)?;
+    let packages = report.components().iter().any(|part| part.purl.is_some());
+    let unknown = arguments.profile == Profile::Strict
+        && ((packages && (advisories.is_none() || !is_current)) || has_unknown_binaries(&report));
     Ok(if report.worst().is_some_and(|worst| worst >= threshold) {
         Ended::Refused
-    } else if report.is_complete() {
+    } else if report.is_complete() && !unknown {
         Ended::Well
     } else {
         Ended::Inconclusive
     })
 }
 
+/// The advisory index that is named, of the state folder or of the user; none is no error.
+fn advisories(arguments: &Arguments) -> anyhow::Result<Option<Intel>> {
+    let wants = arguments.only.is_empty() || arguments.only.contains(&Area::Dependencies);
+    let named = arguments.intel.as_deref();
+    match intel::locate(named, arguments.state.as_deref()).filter(|_| wants) {
+        Some(located) => Ok(Some(intel::open(&located)?)),
+        None => Ok(None),
+    }
+}
+
+/// `.bartizanignore` of the working folder: what is scanned elsewhere can't exclude itself.
+fn ignore_file(arguments: &Arguments) -> Option<PathBuf> {
+    let default = Path::new(".bartizanignore");
+    match (&arguments.ignore_file, arguments.profile) {
+        (Some(file), _) => Some(file.clone()),
+        (None, Profile::Default) if default.is_file() => Some(default.to_owned()),
+        _ => None,
+    }
+}
+
+/// Takes out what the baseline and the ignores accept; expired ignores become findings.
+fn accept(mut report: Report, arguments: &Arguments, today: &str) -> anyhow::Result<Report> {
+    let default = Path::new("bartizan-ignores.toml");
+    let file = match (&arguments.ignores, arguments.profile) {
+        (Some(file), _) => Some(file.as_path()),
+        (None, Profile::Default) if default.is_file() => Some(default),
+        _ => None,
+    };
+    if let Some(file) = file {
+        let text = std::fs::read_to_string(file).with_context(|| format!("can't read `{}`", file.display()))?;
+        let ignores = Ignores::parse(&text).with_context(|| format!("`{}`", file.display()))?;
+        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let expired = ignores.expired(report.findings(), today, &name);
+        report = report.suppress(|finding| ignores.accepts(finding, today)).with_findings(expired);
+    }
+    if let Some(file) = &arguments.baseline {
+        let text = std::fs::read_to_string(file).with_context(|| format!("can't read `{}`", file.display()))?;
+        let baseline = Baseline::parse(&text).with_context(|| format!("`{}`", file.display()))?;
+        report = report.suppress(|finding| baseline.accepts(finding));
+    }
+    Ok(report)
+}
+
+fn has_unknown_binaries(report: &Report) -> bool {
+    report.files().iter().any(|file| file.inspectors.is_empty() && matches!(file.format, "unknown" | "executable"))
+}
+
 fn print(report: &Report, format: Format) -> anyhow::Result<()> {
-    let version = env!("CARGO_PKG_VERSION");
     let text = match format {
-        Format::Json => json(report, version),
-        Format::Sarif => sarif(report, version),
+        Format::Json => json(report, VERSION),
+        Format::Sarif => sarif(report, VERSION),
+        Format::Cyclonedx => cyclonedx(report, Specification::V1_7, VERSION),
+        Format::Cyclonedx16 => cyclonedx(report, Specification::V1_6, VERSION),
         Format::Table => {
             let coloured =
                 std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -104,26 +143,22 @@ fn print(report: &Report, format: Format) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn area(word: &str) -> Result<Area, String> {
-    Area::SELECTABLE.into_iter().find(|area| area.as_str() == word).ok_or_else(|| {
-        let known: Vec<&str> = Area::SELECTABLE.iter().map(|area| area.as_str()).collect();
-        format!("use one of {}", known.join(", "))
-    })
-}
-
 /// The date of the report: the flag, or `SOURCE_DATE_EPOCH` (reproducible-builds.org), or none.
 fn date(flag: Option<&str>) -> anyhow::Result<Option<String>> {
     if let Some(day) = flag {
         let moment = Timestamp::parse(&format!("{day}T00:00:00Z"));
-        anyhow::ensure!(
-            moment.is_some(),
-            "--as-of `{}` is not a date; write YYYY-MM-DD",
-            bartizan_core::printable(day)
-        );
+        anyhow::ensure!(moment.is_some(), "--as-of `{}` is not a date; write YYYY-MM-DD", printable(day));
         return Ok(Some(day.to_owned()));
     }
     let Some(epoch) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
     let seconds: Option<i64> = epoch.to_str().and_then(|text| text.trim().parse().ok());
     let seconds = seconds.context("SOURCE_DATE_EPOCH is not a number of seconds")?;
     Ok(Some(Timestamp::from_seconds(seconds).to_string().chars().take(10).collect()))
+}
+
+/// Today, for the age of advisories and the expiry of ignores where no date is named.
+fn today() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    Timestamp::from_seconds(seconds).to_string().chars().take(10).collect()
 }

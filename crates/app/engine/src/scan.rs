@@ -3,18 +3,23 @@
 //! Files are found first and in one order, then inspected in parallel; each has its own budget, so
 //! one hostile file costs no other. Links are not followed, special files are not opened.
 
+mod digests;
 mod walk;
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bartizan_core::{Completeness, Component, Finding, Rule};
+use bartizan_core::{Completeness, Component, ComponentKind, Finding, Rule};
 pub use bartizan_inspect::Area;
 use bartizan_inspect::{Examination, Inspect, Limits, Source, examine};
 use bartizan_report::{FileEntry, Report};
+use bartizan_supply::impersonation::Popularity;
+use ignore::gitignore::Gitignore;
 use thiserror::Error;
+
+use crate::intel::{Intel, IntelError, imported, judge};
 
 use walk::{Met, find};
 
@@ -32,6 +37,12 @@ pub enum ScanError {
         /// Why not.
         cause: std::io::Error,
     },
+    /// The advisory index is damaged.
+    #[error(transparent)]
+    Intel(#[from] IntelError),
+    /// The patterns of files to pass over can't be read.
+    #[error("ignore file {0}")]
+    IgnoreFile(#[from] ignore::Error),
 }
 
 /// How to scan.
@@ -43,6 +54,14 @@ pub struct Options<'a> {
     pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
     /// What to look for; everything when empty.
     pub only: &'a [Area],
+    /// Advisories that packages are compared with.
+    pub intel: Option<&'a Intel>,
+    /// Popular packages whose names others imitate; the built-in list when absent.
+    pub popularity: Option<&'a Popularity>,
+    /// Patterns, as in a `.gitignore`, of files to pass over; they are counted.
+    pub ignore_file: Option<&'a Path>,
+    /// Whether to read every model to its last byte for its SHA-256.
+    pub digests: bool,
 }
 
 /// Bytes of standard input that are held in memory.
@@ -70,6 +89,9 @@ pub fn rules() -> Vec<&'static Rule> {
 }
 
 /// Scans files and folders; `-` is the standard input.
+///
+/// # Errors
+/// A path is missing or unreadable, or a file that the options name is damaged.
 pub fn scan(paths: &[PathBuf], options: Options<'_>) -> Result<Report, ScanError> {
     let mut met = Vec::new();
     let mut done = Vec::new();
@@ -82,8 +104,52 @@ pub fn scan(paths: &[PathBuf], options: Options<'_>) -> Result<Report, ScanError
     }
     met.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()).then_with(|| a.path.cmp(&b.path)));
     met.dedup_by(|a, b| a.path == b.path);
+    let passed_over = match options.ignore_file {
+        Some(file) => pass_over(&mut met, file)?,
+        None => 0,
+    };
     done.extend(all(&met, options));
-    Ok(report(done))
+    let mut report = report(done);
+    if passed_over > 0 {
+        report = report.note(format!("{passed_over} files are passed over, as .bartizanignore says"));
+    }
+    if options.only.is_empty() || options.only.contains(&Area::Dependencies) {
+        report = judge_packages(report, paths, options)?;
+    }
+    Ok(report)
+}
+
+/// Drops what the patterns match; how many files that is.
+fn pass_over(met: &mut Vec<Met>, file: &Path) -> Result<usize, ScanError> {
+    let (patterns, problem) = Gitignore::new(file);
+    if let Some(problem) = problem {
+        return Err(problem.into());
+    }
+    let before = met.len();
+    met.retain(|file| {
+        let path = file.path.strip_prefix("./").unwrap_or(&file.path);
+        path.has_root() || !patterns.matched_path_or_any_parents(path, false).is_ignore()
+    });
+    Ok(before - met.len())
+}
+
+/// Advisories and imitated names, once all packages are known.
+fn judge_packages(report: Report, paths: &[PathBuf], options: Options<'_>) -> Result<Report, ScanError> {
+    let packages = report.components().iter().filter(|part| part.kind == ComponentKind::Library).count();
+    if packages == 0 {
+        return Ok(report);
+    }
+    let built_in = Popularity::default();
+    let popularity = options.popularity.unwrap_or(&built_in);
+    let findings = judge(report.components(), options.intel, popularity, imported(paths).as_ref())?;
+    let note = match options.intel {
+        Some(intel) => {
+            let (count, newest) = (intel.index.packages(), intel.index.newest());
+            format!("{packages} packages compared with advisories about {count}, as of {newest} ({})", intel.digest)
+        }
+        None => format!("{packages} packages not compared with advisories: there is no index; `bartizan intel import`"),
+    };
+    Ok(report.with_findings(findings).note(note))
 }
 
 fn report(done: Vec<Scanned>) -> Report {
@@ -119,7 +185,7 @@ fn all(met: &[Met], options: Options<'_>) -> Vec<Scanned> {
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(file) = met.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let scanned = one(file, &inspectors, options.limits);
+                    let scanned = one(file, &inspectors, options);
                     results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(scanned);
                     let finished = finished.fetch_add(1, Ordering::Relaxed) + 1;
                     if let Some(progress) = options.progress {
@@ -132,12 +198,18 @@ fn all(met: &[Met], options: Options<'_>) -> Vec<Scanned> {
     results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn one(file: &Met, inspectors: &[&dyn Inspect], limits: Limits) -> Scanned {
+fn one(file: &Met, inspectors: &[&dyn Inspect], options: Options<'_>) -> Scanned {
     if let Some(reason) = &file.obstacle {
         return unread(&file.name, reason.clone());
     }
-    match Source::open(&file.name, &file.path, limits) {
-        Ok(source) => entry(&source.within(&file.path, &file.root), inspectors),
+    match Source::open(&file.name, &file.path, options.limits) {
+        Ok(source) => {
+            let mut scanned = entry(&source.within(&file.path, &file.root), inspectors);
+            if options.digests {
+                digests::add(&file.path, &mut scanned);
+            }
+            scanned
+        }
         Err(error) => unread(&file.name, Completeness::Failed(format!("can't be opened: {error}"))),
     }
 }

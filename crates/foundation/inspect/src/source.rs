@@ -66,7 +66,7 @@ impl Source {
 
     /// A source over the file at `path` with a fresh budget; it is called `name` in findings.
     pub fn open(name: &str, path: &Path, limits: Limits) -> io::Result<Self> {
-        let file = File::open(path)?;
+        let file = open_regular(path)?;
         let length = file.metadata()?.len();
         Ok(Self::root(name, Backing::File(Rc::new(file)), length, limits))
     }
@@ -90,7 +90,7 @@ impl Source {
         if !path.starts_with(place.root.canonicalize().ok()?) || !path.metadata().ok()?.is_file() {
             return None;
         }
-        let file = File::open(&path).ok()?;
+        let file = open_regular(&path).ok()?;
         let length = file.metadata().ok()?.len();
         let folder = self.name.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
         let name = format!("{folder}{}", printable(&relative.to_string_lossy()));
@@ -266,5 +266,19 @@ impl Source {
     pub fn head(&self, length: usize) -> Vec<u8> {
         let length = length.min(usize::try_from(self.length).unwrap_or(usize::MAX));
         self.read(0, length).unwrap_or_default()
+    }
+}
+
+/// Opens a regular file and nothing else: opening a pipe would wait for somebody to write.
+fn open_regular(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    /// `O_NONBLOCK`, which regular files ignore (`open(2)`; Linux and the BSDs differ).
+    const NON_BLOCKING: i32 = if cfg!(target_os = "linux") { 0o4000 } else { 0x4 };
+    let file = File::options().read(true).custom_flags(NON_BLOCKING).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
     }
 }

@@ -3,7 +3,7 @@
 use bartizan_core::{Completeness, Finding, Severity};
 use serde_json::{Value, json as object};
 
-use crate::report::FileEntry;
+use crate::report::{FileEntry, Suppressed};
 use crate::{Report, fingerprint};
 
 /// Pretty-printed JSON with a final line feed; the shape is named in `schema`.
@@ -25,6 +25,9 @@ pub fn json(report: &Report, version: &str) -> String {
             "findings": by_severity,
         },
         "complete": report.is_complete(),
+        "notes": report.notes(),
+        "suppressed": report.suppressed().iter().map(suppressed).collect::<Vec<_>>(),
+        "components": report.components(),
         "findings": report.findings().iter().map(finding).collect::<Vec<_>>(),
         "files": report.files().iter().map(file).collect::<Vec<_>>(),
     });
@@ -32,6 +35,14 @@ pub fn json(report: &Report, version: &str) -> String {
         document.insert("as_of".to_owned(), date.into());
     }
     format!("{document:#}\n")
+}
+
+fn suppressed(suppressed: &Suppressed) -> Value {
+    let mut value = finding(&suppressed.finding);
+    if let Some(value) = value.as_object_mut() {
+        value.insert("suppressed_by".to_owned(), object!(suppressed.by));
+    }
+    value
 }
 
 fn finding(finding: &Finding) -> Value {

@@ -2,6 +2,8 @@
 
 use bartizan_core::{Completeness, Component, Finding, Severity};
 
+use crate::suppression::Suppression;
+
 /// One file that the scan met.
 #[derive(Clone, Debug)]
 pub struct FileEntry {
@@ -21,12 +23,23 @@ pub struct FileEntry {
     pub members_not_inspected: usize,
 }
 
+/// A finding that does not count, and why.
+#[derive(Clone, Debug)]
+pub struct Suppressed {
+    /// The finding.
+    pub finding: Finding,
+    /// Who accepted it.
+    pub by: Suppression,
+}
+
 /// What a scan says: files, findings in them, and the parts that the project is made of.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     files: Vec<FileEntry>,
     findings: Vec<Finding>,
     components: Vec<Component>,
+    suppressed: Vec<Suppressed>,
+    notes: Vec<String>,
     as_of: Option<String>,
 }
 
@@ -53,7 +66,7 @@ impl Report {
             let key = |finding: &Finding| (finding.location.clone(), finding.rule.id, finding.message.clone());
             key(a).cmp(&key(b))
         });
-        Self { files, findings, components: Vec::new(), as_of: None }
+        Self { files, findings, components: Vec::new(), suppressed: Vec::new(), notes: Vec::new(), as_of: None }
     }
 
     /// The same report with the parts of the project, by kind, name, version and place.
@@ -72,6 +85,46 @@ impl Report {
     /// The parts of the project.
     pub fn components(&self) -> &[Component] {
         &self.components
+    }
+
+    /// The same report with more findings, in its one order.
+    #[must_use]
+    pub fn with_findings(self, more: Vec<Finding>) -> Self {
+        let Self { files, mut findings, components, suppressed, notes, as_of } = self;
+        findings.extend(more);
+        Self { components, suppressed, notes, as_of, ..Self::new(files, findings) }
+    }
+
+    /// The same report without the findings that `accepts` accepts; they stay in it as suppressed.
+    #[must_use]
+    pub fn suppress(mut self, accepts: impl Fn(&Finding) -> Option<Suppression>) -> Self {
+        let (mut findings, mut suppressed) = (Vec::with_capacity(self.findings.len()), self.suppressed);
+        for finding in self.findings {
+            match accepts(&finding) {
+                Some(by) => suppressed.push(Suppressed { finding, by }),
+                None => findings.push(finding),
+            }
+        }
+        self.findings = findings;
+        self.suppressed = suppressed;
+        self
+    }
+
+    /// Findings that do not count.
+    pub fn suppressed(&self) -> &[Suppressed] {
+        &self.suppressed
+    }
+
+    /// The same report with a line for its readers, such as which advisories it knows.
+    #[must_use]
+    pub fn note(mut self, note: String) -> Self {
+        self.notes.push(note);
+        self
+    }
+
+    /// Lines for the readers.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The same report, dated.

@@ -10,13 +10,19 @@ use crate::{Report, fingerprint};
 /// Pretty-printed SARIF with a final line feed. Members of archives appear as logical locations
 /// within the file that a viewer can open.
 pub fn sarif(report: &Report, version: &str) -> String {
-    let rules: BTreeMap<&str, &Rule> = report.findings().iter().map(|found| (found.rule.id, found.rule)).collect();
+    let all = || report.findings().iter().chain(report.suppressed().iter().map(|suppressed| &suppressed.finding));
+    let rules: BTreeMap<&str, &Rule> = all().map(|found| (found.rule.id, found.rule)).collect();
     let index: BTreeMap<&str, usize> = rules.keys().enumerate().map(|(index, id)| (*id, index)).collect();
-    let results: Vec<Value> = report
-        .findings()
-        .iter()
-        .map(|found| result(found, index.get(found.rule.id).copied().unwrap_or_default()))
-        .collect();
+    let place = |found: &Finding| index.get(found.rule.id).copied().unwrap_or_default();
+    let mut results: Vec<Value> = report.findings().iter().map(|found| result(found, place(found))).collect();
+    for suppressed in report.suppressed() {
+        let mut value = result(&suppressed.finding, place(&suppressed.finding));
+        if let Some(value) = value.as_object_mut() {
+            let justification = suppressed.by.to_string();
+            value.insert("suppressions".to_owned(), object!([{ "kind": "external", "justification": justification }]));
+        }
+        results.push(value);
+    }
     let notifications: Vec<Value> = report
         .files()
         .iter()

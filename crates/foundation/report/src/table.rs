@@ -52,6 +52,12 @@ pub fn table(report: &Report, style: Style) -> String {
         let _ = write!(out, " ({})", parts.join(", "));
     }
     out.push('\n');
+    if !report.suppressed().is_empty() {
+        let _ = writeln!(out, "{} accepted before and not counted", count(report.suppressed().len(), "finding"));
+    }
+    for note in report.notes() {
+        let _ = writeln!(out, "{}", printable(note));
+    }
     if let Some(date) = report.date() {
         let _ = writeln!(out, "as of {date}");
     }

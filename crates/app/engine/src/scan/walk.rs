@@ -20,7 +20,8 @@ pub(super) struct Met {
     pub(super) obstacle: Option<Completeness>,
 }
 
-/// Everything under `root`, hidden files included; nothing in the tree can exclude itself. With
+/// Everything under `root`, hidden files included; nothing in the tree can exclude itself, but for the objects of
+/// a git repository. With
 /// several roots each name starts with its root, so that they can be told apart.
 pub(super) fn find(root: &Path, among_several: bool) -> Result<Vec<Met>, ScanError> {
     let unreadable = |cause| ScanError::Unreadable { path: root.to_path_buf(), cause };
@@ -38,7 +39,9 @@ pub(super) fn find(root: &Path, among_several: bool) -> Result<Vec<Met>, ScanErr
     }
     let real_root = root.canonicalize().map_err(unreadable)?;
     let mut met = Vec::new();
-    for entry in WalkBuilder::new(root).standard_filters(false).follow_links(false).build() {
+    let mut walk = WalkBuilder::new(root);
+    walk.standard_filters(false).follow_links(false).filter_entry(|entry| !is_object_store(entry.path()));
+    for entry in walk.build() {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
@@ -69,6 +72,11 @@ pub(super) fn find(root: &Path, among_several: bool) -> Result<Vec<Met>, ScanErr
         met.push(Met { path: path.to_path_buf(), root: root.to_path_buf(), name: spell(&label.join(below)), obstacle });
     }
     Ok(met)
+}
+
+/// Git's compressed objects are history, not files of the project.
+fn is_object_store(path: &Path) -> bool {
+    path.ends_with(".git/objects") && path.parent().is_some_and(|git| git.join("HEAD").is_file())
 }
 
 /// A link within the tree is met again as the file it leads to; one that leads out is a gap.

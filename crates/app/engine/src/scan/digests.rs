@@ -1,0 +1,57 @@
+//! SHA-256 of models, over every byte of the file.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use bartizan_core::{Completeness, ComponentKind, Digest};
+use bartizan_signing::Hasher;
+
+use super::Scanned;
+
+/// Bytes read at a time: large enough that the kernel reads ahead, small enough to stay in the cache.
+const CHUNK: usize = 256 << 10;
+
+/// Gives the model that the file is its digest; a file that can't be read to its end is incomplete.
+pub(super) fn add(path: &Path, scanned: &mut Scanned) {
+    let name = &scanned.file.path;
+    let is_file = |part: &bartizan_core::Component| part.kind == ComponentKind::Model && part.location.path == *name;
+    if !scanned.components.iter().any(is_file) {
+        return;
+    }
+    match digest(path, scanned.file.bytes) {
+        Ok(digest) => {
+            let name = name.clone();
+            for part in &mut scanned.components {
+                if part.kind == ComponentKind::Model && part.location.path == name {
+                    part.digest = Some(digest);
+                }
+            }
+        }
+        Err(reason) => {
+            let so_far = std::mem::take(&mut scanned.file.completeness);
+            scanned.file.completeness = so_far.and(Completeness::Partial(reason));
+        }
+    }
+}
+
+fn digest(path: &Path, length: u64) -> Result<Digest, String> {
+    let unreadable = |error: std::io::Error| format!("can't be read to its end: {error}");
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mut hasher = Hasher::new();
+    let mut chunk = vec![0; CHUNK];
+    let mut read = 0;
+    loop {
+        let count = file.read(&mut chunk).map_err(unreadable)?;
+        if count == 0 {
+            break;
+        }
+        hasher.update(chunk.get(..count).unwrap_or_default());
+        read += count as u64;
+    }
+    if read == length {
+        Ok(hasher.finish())
+    } else {
+        Err(format!("changed while it was read: {length} bytes, then {read}"))
+    }
+}

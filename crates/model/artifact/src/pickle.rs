@@ -4,6 +4,7 @@
 //! which objects it imports, which it calls and with what follows from the bytes alone. Every name
 //! that is not on the list of harmless ones is a finding, with the opcodes that prove it.
 
+mod effects;
 mod evidence;
 mod frames;
 mod joblib;
@@ -12,13 +13,15 @@ mod machine;
 mod memo;
 mod policy;
 mod rules;
+mod state;
 mod value;
 
 use bartizan_core::{Completeness, Finding};
 use bartizan_inspect::{Findings, Format, Inspect, Limits, Source};
 
 use evidence::Evidence;
-use machine::{Ending, Loader, run};
+use machine::{Ending, run};
+use state::Loader;
 use value::{Plain, Value};
 
 pub use rules::{
@@ -82,6 +85,10 @@ impl Inspect for Pickle {
             }
             if !is_pickle(source, offset) && !legacy_torch {
                 trailing(source, offset, findings);
+                if crate::torch::is_tar_part(source) {
+                    let reason = "pickles and raw tensors in turn (torch before 0.2) are searched, not followed";
+                    completeness = completeness.and(Completeness::Partial(reason.to_owned()));
+                }
                 break;
             }
         }

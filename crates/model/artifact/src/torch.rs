@@ -22,6 +22,12 @@ pub(crate) fn is_script(source: &Source) -> bool {
         && source.has_sibling(&format!("{prefix}/version"))
 }
 
+/// Whether the member is one of the two of a PyTorch tar (before 0.2) in which pickles and raw tensors take
+/// turns.
+pub(crate) fn is_tar_part(source: &Source) -> bool {
+    matches!(source.member(), "storages" | "tensors") && source.has_sibling("pickle") && source.has_sibling("sys_info")
+}
+
 /// Knows the raw tensors of a PyTorch file, about which there is nothing to find.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TensorStorage;

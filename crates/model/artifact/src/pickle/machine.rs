@@ -9,20 +9,16 @@ use bartizan_inspect::{Source, Window};
 use super::evidence::Evidence;
 use super::frames::Frames;
 use super::joblib::{Array, Placeholders};
-use super::lexer::{Argument, LexError, Lexer, Operation, name};
+use super::lexer::{Argument, LexError, Lexer, Operation};
 use super::memo::Memo;
-use super::policy::{Use, Verdict};
-use super::rules::{
-    CHANGED_IMPORT, COMPUTED_CALL, COMPUTED_IMPORT, EXTENSION_CODE, FORBIDDEN_ARGUMENT, LYING_FRAME, SPECIAL_ATTRIBUTE,
-};
+use super::rules::{EXTENSION_CODE, LYING_FRAME};
+use super::state::{Fault, Loader, Machine, STACK};
 use super::value::{Plain, Store, Value};
 
-/// Deepest stack that is followed; picklers write batches of a thousand.
-const STACK: usize = 1 << 19;
 /// Opcodes between two looks at the budget.
 const BATCH: u64 = 4096;
-/// Characters of rendered arguments in a proof.
-const SHOWN: usize = 120;
+/// Pickles within the array data of pickles that are followed.
+const DEPTH: u32 = 8;
 
 /// How running one pickle ended.
 #[derive(Debug)]
@@ -41,26 +37,6 @@ pub(super) struct Ending {
     pub(super) encoded: Vec<(u64, u64)>,
     /// Whether array data lay between the opcodes.
     pub(super) arrays: bool,
-}
-
-/// Whose loader is followed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Loader {
-    /// `joblib.load`, which takes array data off the file; everything else loads alike.
-    Joblib,
-    /// `pickle.load`, to which array data are opcodes.
-    Pickle,
-}
-
-/// Pickles within the array data of pickles that are followed.
-const DEPTH: u32 = 8;
-
-struct Fault(String);
-
-impl From<LexError> for Fault {
-    fn from(error: LexError) -> Self {
-        Self(error.to_string())
-    }
 }
 
 /// Runs the pickle at `offset` of `source`.
@@ -122,25 +98,6 @@ fn run_at(source: &Source, offset: u64, evidence: &mut Evidence, loader: Loader,
         encoded: machine.encoded,
         arrays: machine.arrays,
     }
-}
-
-struct Machine<'a> {
-    source: &'a Source,
-    evidence: &'a mut Evidence,
-    lexer: Lexer<'a>,
-    store: Store,
-    stack: Vec<Value>,
-    marks: Vec<usize>,
-    memo: Memo,
-    frames: Frames,
-    operations: u64,
-    nested: Vec<(u64, u64)>,
-    encoded: Vec<(u64, u64)>,
-    unfollowed: Option<String>,
-    loader: Loader,
-    depth: u32,
-    placeholders: Placeholders,
-    arrays: bool,
 }
 
 impl Machine<'_> {
@@ -339,222 +296,6 @@ impl Machine<'_> {
         }
     }
 
-    fn fence(&self) -> usize {
-        self.marks.last().copied().unwrap_or(0)
-    }
-
-    fn underflow(&self, operation: Operation) -> Fault {
-        Fault(format!("{} finds nothing on the stack", name(operation.code)))
-    }
-
-    fn push(&mut self, value: Value) -> Result<(), Fault> {
-        if self.stack.len() >= STACK {
-            return Err(Fault("the stack is too deep to follow".to_owned()));
-        }
-        self.stack.push(value);
-        Ok(())
-    }
-
-    fn plain(&mut self, plain: Plain) -> Result<(), Fault> {
-        self.push(Value::Plain(plain))
-    }
-
-    fn pop(&mut self, operation: Operation) -> Result<Value, Fault> {
-        if self.stack.len() <= self.fence() {
-            return Err(self.underflow(operation));
-        }
-        self.stack.pop().ok_or_else(|| self.underflow(operation))
-    }
-
-    fn top(&self, operation: Operation) -> Result<Value, Fault> {
-        if self.stack.len() <= self.fence() {
-            return Err(self.underflow(operation));
-        }
-        self.stack.last().copied().ok_or_else(|| self.underflow(operation))
-    }
-
-    fn mark(&mut self, operation: Operation) -> Result<usize, Fault> {
-        self.marks.pop().ok_or_else(|| Fault(format!("{} finds no mark", name(operation.code))))
-    }
-
-    fn gather(&mut self, plain: Plain, operation: Operation) -> Result<(), Fault> {
-        let from = self.mark(operation)?;
-        self.all_kept_as_data(from, operation);
-        self.stack.truncate(from);
-        self.plain(plain)
-    }
-
-    fn tuple_of(&mut self, count: usize, operation: Operation) -> Result<(), Fault> {
-        let from = self.stack.len().checked_sub(count).filter(|from| *from >= self.fence());
-        let from = from.ok_or_else(|| self.underflow(operation))?;
-        self.tuple_from(from, operation)
-    }
-
-    fn tuple_from(&mut self, from: usize, operation: Operation) -> Result<(), Fault> {
-        self.all_kept_as_data(from, operation);
-        let value = self.store.tuple(self.stack.get(from..).unwrap_or_default());
-        self.stack.truncate(from);
-        self.push(value)
-    }
-
-    fn named_import(&mut self, operation: Operation) -> Value {
-        let names = String::from_utf8_lossy(self.lexer.text());
-        let (module, attribute) = names.split_once('\n').unwrap_or((&names, ""));
-        match self.evidence.import(module, attribute, operation) {
-            Some(index) => Value::Import(index),
-            None => Value::Unknown,
-        }
-    }
-
-    fn stack_global(&mut self, operation: Operation) -> Result<(), Fault> {
-        let attribute = self.pop(operation)?;
-        let module = self.pop(operation)?;
-        let value = match (self.store.as_text(module), self.store.as_text(attribute)) {
-            (Some(module), Some(attribute)) => {
-                self.evidence.import(module, attribute, operation).map_or(Value::Unknown, Value::Import)
-            }
-            _ => {
-                let names = [self.render(module), self.render(attribute)].join(" . ");
-                self.evidence.note(&COMPUTED_IMPORT, operation, format!("imports an object whose name is {names}"));
-                Value::Unknown
-            }
-        };
-        self.push(value)
-    }
-
-    fn render(&self, value: Value) -> String {
-        self.store.render(value, SHOWN, &|index| self.evidence.dotted(index))
-    }
-
-    fn call(&mut self, callee: Value, arguments: Value, operation: Operation) -> Result<(), Fault> {
-        self.evidence.calls += 1;
-        let Value::Import(index) = callee else {
-            let message = format!("calls {}{}", self.render(callee), self.render(arguments));
-            self.evidence.note(&COMPUTED_CALL, operation, message);
-            return self.push(Value::Unknown);
-        };
-        if self.evidence.wants_call(index) {
-            let rendered = self.render(arguments);
-            self.evidence.called(index, operation, rendered);
-        }
-        if let Some(Verdict::Allowed(usage)) = self.evidence.get(index).map(|import| import.verdict) {
-            self.check_use(usage, index, arguments, operation);
-        }
-        let value = match self.evidence.get(index).map(|import| (import.module.as_str(), import.name.as_str())) {
-            Some(("joblib.numpy_pickle", "NumpyArrayWrapper")) => Value::Placeholder(self.placeholders.number()),
-            Some(("numpy", "dtype")) => match self.store.as_tuple(arguments).and_then(|entries| entries.first()) {
-                Some(name @ Value::Text(_)) => self.placeholders.dtype(*name),
-                _ => Value::Result(index),
-            },
-            _ => Value::Result(index),
-        };
-        self.push(value)
-    }
-
-    /// The argument rule of an allowed name.
-    fn check_use(&mut self, usage: Use, index: u32, arguments: Value, operation: Operation) {
-        const CODECS: &[&str] = &["latin1", "latin-1", "iso-8859-1", "ascii", "utf-8", "utf8"];
-        let entries = self.store.as_tuple(arguments);
-        let keeps_rule = match usage {
-            Use::Call => true,
-            Use::Name => false,
-            // NEWOBJ runs `__new__` alone, and such a class has none of its own.
-            Use::New => operation.code == 0x81 && entries.is_some_and(<[Value]>::is_empty),
-            Use::Reconstruct => self.reconstructs(entries),
-            Use::Encode => match entries {
-                Some([_]) => true,
-                Some([_, codec]) => self.store.as_text(*codec).is_some_and(|codec| CODECS.contains(&codec)),
-                _ => false,
-            },
-            Use::Nested => match entries {
-                Some([bytes]) => match self.store.as_bytes(*bytes) {
-                    Some(range) => {
-                        self.add_nested(range);
-                        true
-                    }
-                    None => false,
-                },
-                _ => false,
-            },
-        };
-        if !keeps_rule {
-            let message = format!("calls {}{}", self.evidence.dotted(index), self.render(arguments));
-            self.evidence.note(&FORBIDDEN_ARGUMENT, operation, message);
-        }
-    }
-
-    /// `copyreg._reconstructor(class, base, state)` runs the base's `__new__` and `__init__` on state that the
-    /// file chooses: the base must be one that may be called.
-    fn reconstructs(&self, entries: Option<&[Value]>) -> bool {
-        let Some([_, Value::Import(base), _]) = entries else { return false };
-        let verdict = self.evidence.get(*base).map(|import| import.verdict);
-        // A base that is not allowed is a finding of its own.
-        !matches!(verdict, Some(Verdict::Allowed(usage)) if usage != Use::Call)
-    }
-
-    /// A restricted function must be called in place: put into data, others could call it freely.
-    fn kept_as_data(&mut self, value: Value, operation: Operation) {
-        let Value::Import(index) = value else { return };
-        let restricted = self.evidence.get(index).is_some_and(|import| {
-            matches!(import.verdict, Verdict::Allowed(Use::Encode | Use::Nested | Use::Reconstruct))
-        });
-        if restricted {
-            let message = format!("hands {} on as data", self.evidence.dotted(index));
-            self.evidence.note(&FORBIDDEN_ARGUMENT, operation, message);
-        }
-    }
-
-    fn all_kept_as_data(&mut self, from: usize, operation: Operation) {
-        for place in from..self.stack.len() {
-            if let Some(value @ Value::Import(_)) = self.stack.get(place).copied() {
-                self.kept_as_data(value, operation);
-            }
-        }
-    }
-
-    /// Looks at the keys of `key value key value …` from `from` on.
-    fn keys(&mut self, from: usize, operation: Operation) {
-        const SPECIAL: &[&str] = &[
-            "__class__",
-            "__setstate__",
-            "__reduce__",
-            "__reduce_ex__",
-            "__getattr__",
-            "__getattribute__",
-            "__call__",
-            "__del__",
-            "__globals__",
-            "__code__",
-            "__builtins__",
-            "__import__",
-            "__setattr__",
-            "__getstate__",
-        ];
-        self.all_kept_as_data(from, operation);
-        for place in (from..self.stack.len()).step_by(2) {
-            let Some(key @ Value::Text(_)) = self.stack.get(place).copied() else { continue };
-            let Some(text) = self.store.as_text(key).filter(|text| SPECIAL.contains(text)) else { continue };
-            let message = format!("sets the attribute `{text}`");
-            self.evidence.note(&SPECIAL_ATTRIBUTE, operation, message);
-        }
-    }
-
-    /// BUILD, SETITEM and APPEND run methods of the object on top.
-    fn changes_top(&mut self, operation: Operation) -> Result<(), Fault> {
-        match self.top(operation)? {
-            Value::Import(index) => {
-                let message = format!("{} changes `{}`", name(operation.code), self.evidence.dotted(index));
-                self.evidence.note(&CHANGED_IMPORT, operation, message);
-            }
-            Value::Unknown => {
-                let message = format!("{} on an object that can't be followed", name(operation.code));
-                self.evidence.note(&COMPUTED_CALL, operation, message);
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
     /// joblib writes an array's bytes right after the BUILD of its placeholder: no opcodes there.
     fn array_data(&mut self, state: Value, operation: Operation) -> Result<(), Fault> {
         let number = match self.top(operation)? {
@@ -602,50 +343,6 @@ impl Machine<'_> {
             *top = Value::Plain(Plain::Buffer);
         }
         Ok(())
-    }
-
-    fn dict(&mut self) -> Result<(), Fault> {
-        let number = self.placeholders.number();
-        self.push(Value::Dict(number))
-    }
-
-    /// What `key value key value …` from `from` on sets in a dictionary.
-    fn settings(&mut self, from: usize, dictionary: u32) {
-        for pair in self.stack.get(from..).unwrap_or_default().chunks_exact(2) {
-            if let [key, value] = pair {
-                self.placeholders.set(dictionary, *key, *value, &self.store);
-            }
-        }
-    }
-
-    fn look_for_pickle(&mut self, offset: u64, length: u64) {
-        if !(8..=16 << 20).contains(&length) || self.nested.len() >= 64 {
-            return;
-        }
-        let ends = self.source.read(offset, 2).ok().zip(self.source.read(offset + length - 1, 1).ok());
-        if let Some((start, end)) = ends
-            && matches!(start.as_slice(), [0x80, 2..=5])
-            && end == b"."
-        {
-            self.nested.push((offset, length));
-        }
-    }
-
-    /// Base64 and hexadecimal digits of a pickle's first two bytes give it away.
-    fn look_for_encoded_pickle(&mut self, operation: Operation) {
-        let text = self.lexer.text();
-        let starts = matches!(text, [b'g', b'A', b'I'..=b'X', ..] | [b'8', b'0', b'0', b'2'..=b'5', ..]);
-        if starts && text.len() >= 16 && self.encoded.len() < 64 {
-            self.encoded.push((operation.start, operation.end));
-        }
-    }
-
-    fn add_nested(&mut self, range: (u64, u64)) {
-        if self.nested.len() < 64 && !self.nested.contains(&range) {
-            self.nested.push(range);
-        } else if self.nested.len() >= 64 {
-            self.unfollowed.get_or_insert("too many nested files to follow".to_owned());
-        }
     }
 }
 

@@ -40,9 +40,8 @@ fn every_hostile_file_of_picklescan_is_flagged_and_no_benign_one() {
     let Some(folder) = corpus("picklescan") else { return };
     let also_hostile =
         BTreeSet::from(["broken_model.pkl", "pytorch_magic_bypass.pt", "sys_module_override_sploit.pkl"]);
-    // Encrypted, 7-Zip, and content that is neither a model nor text: no verdict, and never clean.
-    let inconclusive =
-        BTreeSet::from(["bad_pytorch.pt", "benign_password_protected.zip", "malicious1.7z", "not_a_pickle.bin"]);
+    // Encrypted, and content that is neither a model nor text: no verdict, and never clean.
+    let inconclusive = BTreeSet::from(["bad_pytorch.pt", "benign_password_protected.zip", "not_a_pickle.bin"]);
     for (name, path) in files(&folder) {
         let (code, report) = scan(&path);
         let expected = if inconclusive.contains(name.as_str()) {
@@ -93,6 +92,9 @@ fn files_of_modelscan_and_modelaudit_get_the_verdict_of_their_makers() {
         "dill_func.pkl",
         "nested_pickle_raw.pkl",
         "nested_pickle_multistage.pkl",
+        "nested_pickle_base64.pkl",
+        "nested_pickle_hex.pkl",
+        "decode_exec_chain.pkl",
     ] {
         assert_eq!(scan(&modelaudit.join("pickles").join(hostile)).0, 1, "{hostile}");
     }
@@ -106,9 +108,10 @@ fn files_of_modelscan_and_modelaudit_get_the_verdict_of_their_makers() {
     assert_eq!(scan(&modelaudit.join("archives/path_traversal.zip")).0, 1);
     assert_eq!(scan(&modelaudit.join("archives/safe_model.zip")).0, 0);
     assert_eq!(scan(&modelaudit.join("safetensors/safe_model.safetensors")).0, 0);
-    // Not inspected yet: said, and never clean.
-    assert_eq!(scan(&modelaudit.join("keras/malicious_lambda.h5")).0, 2);
-    assert_eq!(scan(&modelaudit.join("tensorflow/malicious_pyfunc")).0, 2);
+    assert_eq!(scan(&modelaudit.join("keras/malicious_lambda.h5")).0, 1);
+    assert_eq!(scan(&modelaudit.join("keras/safe_model.h5")).0, 0);
+    assert_eq!(scan(&modelaudit.join("tensorflow/malicious_pyfunc")).0, 1);
+    assert_eq!(scan(&modelaudit.join("tensorflow/safe_savedmodel")).0, 0);
 }
 
 #[test]
@@ -128,4 +131,21 @@ fn scripts_in_safetensors_metadata_are_reported() {
         assert!(!expected || scripts, "{name}");
         assert!(name != "safe_model.safetensors" || found.is_empty(), "{name}: {found:?}");
     }
+}
+
+#[test]
+fn hostile_templates_are_flagged_and_ordinary_ones_are_not() {
+    let Some(folder) = corpus("modelaudit") else { return };
+    let folder = folder.join("jinja2");
+    for (kind, expected) in [("malicious", 1), ("obfuscated", 1), ("benign", 0)] {
+        for (name, path) in files(&folder.join(kind)) {
+            assert_eq!(scan(&path).0, expected, "{kind}/{name}");
+        }
+    }
+    for (name, path) in files(&folder).into_iter().chain(files(&folder.join("standalone"))) {
+        let is_hostile = name.starts_with("malicious") || name == "tokenizer_config.json";
+        assert_eq!(scan(&path).0, i32::from(is_hostile), "{name}");
+    }
+    assert_eq!(scan(&folder.join("yaml/malicious_config.yaml")).0, 1);
+    assert_eq!(scan(&folder.join("yaml/model_config.yaml")).0, 0);
 }

@@ -11,8 +11,8 @@ const GOOD: &[u8] = b"\x80\x04]\x94(K\x01K\x02e.";
 
 fn bartizan(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bartizan"));
-    command.current_dir(folder).args(arguments).env_remove("SOURCE_DATE_EPOCH");
-    command.output().expect("the binary runs")
+    command.current_dir(folder).args(arguments).env_remove("SOURCE_DATE_EPOCH").env_remove("BARTIZAN_INTEL");
+    command.env("XDG_DATA_HOME", folder).output().expect("the binary runs")
 }
 
 fn code(output: &Output) -> i32 {
@@ -32,6 +32,7 @@ fn world() -> tempfile::TempDir {
     write("models/good.pkl", GOOD);
     write("models/readme.txt", b"hello");
     write("models/weights.h5", b"\x89HDF\r\n\x1a\nrest");
+    write("models/other.bin", b"\0\x01\xff\xfe");
     folder
 }
 
@@ -78,8 +79,11 @@ fn what_is_not_inspected_is_counted_and_said() {
     let world = world();
     let output = bartizan(world.path(), &["scan", "models"]);
     let table = text(&output);
-    assert!(table.contains("hdf5 is recognised but not inspected"), "{table}");
-    assert!(table.contains("5 files: 3 inspected, 2 not inspected (hdf5 1, text 1), 1 incomplete"), "{table}");
+    assert!(table.contains("named like a model, but the content is unknown"), "{table}");
+    assert!(table.contains("1 incomplete"), "{table}");
+    let output = bartizan(world.path(), &["scan", "--only", "models", "models"]);
+    let table = text(&output);
+    assert!(table.contains("6 files: 4 inspected, 2 not inspected (text 1, unknown 1), 2 incomplete"), "{table}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! GGUF: counts, typed key-value pairs, tensor descriptions, tensor data (ggml `docs/gguf.md`).
 
-use bartizan_core::{Completeness, Finding, Link, Rule, Severity, printable};
+use bartizan_core::{Completeness, Component, ComponentKind, Finding, Link, Rule, Severity, printable};
 use bartizan_inspect::{Findings, Format, Inspect, Limits, ReadError, Source, Window};
 
 use crate::template::{Purpose, sign};
@@ -103,6 +103,7 @@ struct Described {
     offset: u64,
     size: Option<u64>,
     overflows: bool,
+    elements: u64,
 }
 
 impl Reader<'_, '_> {
@@ -126,6 +127,12 @@ impl Reader<'_, '_> {
         }
         let alignment = self.alignment.max(1);
         let start = self.window.position().div_ceil(alignment).saturating_mul(alignment);
+        let elements = described.iter().fold(0_u64, |all, tensor| all.saturating_add(tensor.elements));
+        let component = Component::new(ComponentKind::Model, self.source.name(), self.source.whole())
+            .derived("format", "gguf")
+            .derived("tensors", tensors.to_string())
+            .derived("parameters", elements.to_string());
+        self.findings.component(component);
         for tensor in described {
             self.check(&tensor, start);
         }
@@ -222,7 +229,7 @@ impl Reader<'_, '_> {
             _ => None,
         };
         let overflows = elements.is_none() || (size.is_none() && block(kind).is_some());
-        Ok(Described { name, offset, size, overflows })
+        Ok(Described { name, offset, size, overflows, elements: elements.unwrap_or(0) })
     }
 
     fn fits(&self, count: u64, least: u64, what: &str) -> Result<(), Stop> {

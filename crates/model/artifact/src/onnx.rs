@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use bartizan_core::{Completeness, Finding, Link, Rule, Severity, printable};
+use bartizan_core::{Completeness, Component, ComponentKind, Finding, Link, Rule, Severity, printable};
 use bartizan_inspect::{Findings, Format, Inspect, Limits, Source};
 
 use crate::protobuf::{Content, Fields, numbers, text};
@@ -77,8 +77,14 @@ impl Inspect for Onnx {
     }
 
     fn inspect(&self, source: &Source, findings: &mut Findings) -> Completeness {
-        let mut walk = Walk { source, findings, seen: BTreeSet::new() };
-        match walk.message(Message::Model, 0, source.length(), 0) {
+        let mut walk = Walk { source, findings, seen: BTreeSet::new(), elements: 0, operators: 0 };
+        let outcome = walk.message(Message::Model, 0, source.length(), 0);
+        let component = Component::new(ComponentKind::Model, source.name(), source.whole())
+            .derived("format", "onnx")
+            .derived("operators", walk.operators.to_string())
+            .derived("parameters", walk.elements.to_string());
+        walk.findings.component(component);
+        match outcome {
             Ok(()) => Completeness::Complete,
             Err(reason) => Completeness::Partial(format!("the ONNX model can't be followed: {reason}")),
         }
@@ -118,6 +124,8 @@ struct Walk<'a, 'v> {
     source: &'a Source,
     findings: &'a mut Findings<'v>,
     seen: BTreeSet<String>,
+    elements: u64,
+    operators: u64,
 }
 
 impl Walk<'_, '_> {
@@ -147,6 +155,7 @@ impl Walk<'_, '_> {
             }
         }
         if message == Message::Node {
+            self.operators += 1;
             self.operator(&operator, &domain, start);
         }
         Ok(())
@@ -176,6 +185,7 @@ impl Walk<'_, '_> {
         let elements = sides
             .iter()
             .try_fold(1_u64, |product, side| i64::try_from(*side).ok().and_then(|_| product.checked_mul(*side)));
+        self.elements = self.elements.saturating_add(elements.unwrap_or(0));
         let bits = match (elements, width(kind)) {
             (Some(elements), Some(bits)) => elements.checked_mul(bits),
             (elements, None) => elements,

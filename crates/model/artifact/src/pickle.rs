@@ -16,8 +16,8 @@ mod rules;
 mod state;
 mod value;
 
-use bartizan_core::{Completeness, Finding};
-use bartizan_inspect::{Findings, Format, Inspect, Limits, Source};
+use bartizan_core::{Completeness, Component, ComponentKind, Finding, Location, Position};
+use bartizan_inspect::{Findings, Format, Inspect, Limits, Source, named_like_a_model};
 
 use evidence::Evidence;
 use machine::{Ending, run};
@@ -95,8 +95,28 @@ impl Inspect for Pickle {
         for finding in evidence.findings(source) {
             findings.push(finding);
         }
+        if let Some(component) = component(source, &evidence) {
+            findings.component(component);
+        }
         completeness
     }
+}
+
+/// The model that a pickle is, or the main pickle of a PyTorch archive; pickled data are no component.
+fn component(source: &Source, evidence: &Evidence) -> Option<Component> {
+    let framework = evidence.framework();
+    if framework.is_none() && !named_like_a_model(source.member()) {
+        return None;
+    }
+    let is_archive = source.member().ends_with("data.pkl") && source.depth() > 0;
+    let (name, format) = if is_archive && framework == Some("torch") {
+        (source.name().rsplit_once('!')?.0, "pytorch-zip")
+    } else {
+        (source.name(), "pickle")
+    };
+    let place = Location { path: name.to_owned(), position: Position::Whole };
+    let component = Component::new(ComponentKind::Model, name, place).derived("format", format);
+    framework.map(|framework| component.derived("framework", framework))
 }
 
 /// Whether the bytes at `offset` act like a pickle: they reach STOP, import and call before they

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use bartizan_core::{Completeness, Finding, Link, Rule, Severity, printable};
+use bartizan_core::{Completeness, Component, ComponentKind, Finding, Link, Rule, Severity, printable};
 use bartizan_inspect::{Findings, Format, Inspect, Limits, Source};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
@@ -123,7 +123,10 @@ impl Inspect for Safetensors {
             Err(error) => return Completeness::Partial(format!("the safetensors header can't be read: {error}")),
         };
         match serde_json::from_slice::<Header>(&bytes) {
-            Ok(header) => Checked { source, findings, data: source.length() - start }.header(&header),
+            Ok(header) => {
+                Checked { source, findings, data: source.length() - start }.header(&header);
+                findings.component(component(source, &header));
+            }
             Err(error) => {
                 let message = format!("the header is not understood: {}", printable(&error.to_string()));
                 findings.push(Finding::new(&LYING_HEADER, source.at(8), &message).with_identity("json"));
@@ -132,6 +135,20 @@ impl Inspect for Safetensors {
         }
         Completeness::Complete
     }
+}
+
+fn component(source: &Source, header: &Header) -> Component {
+    let elements = |tensor: &Tensor| tensor.shape.iter().try_fold(1_u64, |all, side| all.checked_mul(*side));
+    let parameters: u64 = header.tensors.iter().filter_map(|(_, tensor)| elements(tensor)).fold(0, u64::saturating_add);
+    let component = Component::new(ComponentKind::Model, source.name(), source.whole())
+        .derived("format", "safetensors")
+        .derived("tensors", header.tensors.len().to_string())
+        .derived("parameters", parameters.to_string());
+    let metadata = header.metadata.iter().filter(|(key, text)| key.len() <= 64 && text.len() <= 256).take(32);
+    metadata.fold(component, |component, (key, text)| {
+        let key = if key == "license" { "licence".to_owned() } else { format!("metadata:{}", printable(key)) };
+        component.claimed(&key, printable(text))
+    })
 }
 
 struct Checked<'a, 'v> {

@@ -144,6 +144,25 @@ impl Evidence {
         self.imports.is_empty() || self.imports.iter().any(Import::is_plausible)
     }
 
+    /// The library whose objects the pickle holds: the most specific that it imports from.
+    pub(super) fn framework(&self) -> Option<&'static str> {
+        const FRAMEWORKS: &[&str] = &[
+            "xgboost",
+            "lightgbm",
+            "catboost",
+            "statsmodels",
+            "keras",
+            "tensorflow",
+            "transformers",
+            "sklearn",
+            "torch",
+            "spacy",
+            "gensim",
+        ];
+        let comes_from = |framework: &str, import: &Import| import.module.split('.').next() == Some(framework);
+        FRAMEWORKS.iter().find(|framework| self.imports.iter().any(|import| comes_from(framework, import))).copied()
+    }
+
     /// The findings, each with the trace that proves it.
     pub(super) fn findings(&self, source: &Source) -> Vec<Finding> {
         let imports = self.imports.iter().filter_map(|import| import.finding(source));

@@ -114,6 +114,13 @@ impl Keywords {
         }
     }
 
+    /// Whether any of the words stands in `text`.
+    pub(crate) fn is_any_in(&self, text: &[u8]) -> bool {
+        let mut is_any = false;
+        self.find(text, 0, text.len(), |_| is_any = true);
+        is_any
+    }
+
     fn compare(&self, text: &[u8], place: usize, found: &mut impl FnMut(Keyword)) {
         let rest = text.get(place..).unwrap_or_default();
         let [first, second, third, ..] = rest else { return };

@@ -4,7 +4,7 @@ use std::sync::{LazyLock, OnceLock};
 
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
-use regex_automata::{Anchored, Input};
+use regex_automata::{Anchored, Input, Span};
 
 use crate::assignment::{Value, name_start, value_after};
 use crate::checksum::Verdict;
@@ -122,11 +122,19 @@ impl Matcher {
         let (from, value) = begin(kind, text, keyword)?;
         let pattern = self.pattern(index, kind)?;
         let input = Input::new(text).range(from..).anchored(Anchored::Yes);
-        pattern.search_half(&input)?;
-        let mut captures = pattern.create_captures();
-        pattern.search_captures(&input, &mut captures);
-        let whole = captures.get_group_by_name("whole")?;
-        let span = captures.get_group_by_name("s").unwrap_or(whole);
+        let end = pattern.search_half(&input)?.offset();
+        let has_part = kind.pattern.contains("(?P<s>");
+        let (whole, span) = if has_part || end == text.len() {
+            let mut captures = pattern.create_captures();
+            pattern.search_captures(&input, &mut captures);
+            let whole = captures.get_group_by_name("whole")?;
+            (whole, captures.get_group_by_name("s").unwrap_or(whole))
+        } else {
+            // Groups cost more than all the rest: without a part of its own the match ends before the boundary.
+            let boundary = usize::from(kind.anchor != Anchor::Loose);
+            let whole = Span { start: from, end: end.checked_sub(boundary)? };
+            (whole, whole)
+        };
         let secret = text.get(span.start..span.end)?;
         let proof = proof(kind, text, keyword, value, secret)?;
         let prefix = if span.start == keyword.start { keyword.end - keyword.start } else { 0 };

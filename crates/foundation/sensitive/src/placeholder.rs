@@ -1,6 +1,10 @@
 //! Values that stand for a secret without being one.
 
+use std::sync::LazyLock;
+
 use memchr::memmem;
+
+use crate::keywords::Keywords;
 
 /// Whether `value` is a placeholder: a word for one, a variable, a repeated or counted-up sequence.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
@@ -22,49 +26,50 @@ fn is_variable(value: &[u8]) -> bool {
 
 /// Words that no generator of secrets writes by chance into a value of that length.
 fn names_itself(value: &[u8]) -> bool {
-    const WORDS: &[&[u8]] = &[
-        b"example",
-        b"placeholder",
-        b"changeme",
-        b"change_me",
-        b"change-me",
-        b"change_this",
-        b"replace",
-        b"redacted",
-        b"dummy",
-        b"insert",
-        b"your_",
-        b"your-",
-        b"yourapi",
-        b"yourkey",
-        b"yoursecret",
-        b"yourtoken",
-        b"my_secret",
-        b"my-secret",
-        b"mysecret",
-        b"mypassword",
-        b"not_real",
-        b"notreal",
-        b"not-real",
-        b"fake",
-        b"sample",
-        b"deadbeef",
-        b"cafebabe",
-        b"os.environ",
-        b"getenv",
-        b"process.env",
-        b"secrets.",
-        b"vault:",
-        b"arn:aws",
-        b"test_key",
-        b"testkey",
-        b"test-key",
-        b"test_token",
-        b"testtoken",
-        b"test-token",
-    ];
-    let lower = value.get(..value.len().min(256)).unwrap_or(value).to_ascii_lowercase();
-    WORDS.iter().any(|word| memmem::find(&lower, word).is_some())
+    static WORDS: LazyLock<Keywords> = LazyLock::new(|| {
+        Keywords::new(vec![
+            "example",
+            "placeholder",
+            "changeme",
+            "change_me",
+            "change-me",
+            "change_this",
+            "replace",
+            "redacted",
+            "dummy",
+            "insert",
+            "your_",
+            "your-",
+            "yourapi",
+            "yourkey",
+            "yoursecret",
+            "yourtoken",
+            "my_secret",
+            "my-secret",
+            "mysecret",
+            "mypassword",
+            "not_real",
+            "notreal",
+            "not-real",
+            "fake",
+            "sample",
+            "deadbeef",
+            "cafebabe",
+            "os.environ",
+            "getenv",
+            "process.env",
+            "secrets.",
+            "vault:",
+            "arn:aws",
+            "test_key",
+            "testkey",
+            "test-key",
+            "test_token",
+            "testtoken",
+            "test-token",
+        ])
+    });
+    WORDS.is_any_in(value.get(..value.len().min(256)).unwrap_or(value))
 }
 
 /// Fewer than five different characters, seven equal or counted-up ones in a row, or one half repeated.

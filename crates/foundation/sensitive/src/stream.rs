@@ -183,11 +183,18 @@ impl Stream {
         }
         self.held.sort_by_key(|held| (held.found.range.end, held.found.range.start, held.found.index));
         let is_settled = |held: &Held| held.found.range.end.saturating_add(OVERLAP) < settled;
+        let longest = self.held.iter().map(|held| held.found.range.end - held.found.range.start).max().unwrap_or(0);
         for index in 0..self.held.len() {
             let Some(held) = self.held.get(index).filter(|held| is_settled(held) && !held.is_decided) else { continue };
-            let beats = |other: &Held| other.found.overlaps(&held.found) && other.found.rank() > held.found.rank();
-            if !self.held.iter().any(beats) {
-                found.push(held.found.clone());
+            let found_here = &held.found;
+            let beats = |other: &Held| other.found.overlaps(found_here) && other.found.rank() > found_here.rank();
+            // In order of their ends: what ends before this begins, or begins after this ends, is out of reach.
+            let before = self.held.get(..index).unwrap_or_default().iter().rev();
+            let after = self.held.get(index..).unwrap_or_default().iter();
+            let is_beaten = before.take_while(|other| other.found.range.end > found_here.range.start).any(beats)
+                || after.take_while(|other| other.found.range.end < found_here.range.end + longest).any(beats);
+            if !is_beaten {
+                found.push(found_here.clone());
             }
             if let Some(held) = self.held.get_mut(index) {
                 held.is_decided = true;

@@ -97,17 +97,17 @@ impl Reading {
             let chunk = encoding.decode(chunk);
             recent.push(&chunk);
             stream.push(&chunk, &mut found);
-            self.take(&mut found, &recent);
+            self.take(&mut found, &mut recent);
         }
         stream.finish(&mut found);
-        self.take(&mut found, &recent);
+        self.take(&mut found, &mut recent);
         if offset < source.length() && completeness.is_complete() {
             completeness = Completeness::Partial(format!("the file ended at byte {offset}, before its stated length"));
         }
         completeness
     }
 
-    fn take(&mut self, found: &mut Vec<Match>, recent: &Recent) {
+    fn take(&mut self, found: &mut Vec<Match>, recent: &mut Recent) {
         for found in found.drain(..) {
             let line = recent.line_of(found.range.start);
             let near = recent.lines_around(&found.range);

@@ -74,7 +74,7 @@ pub(super) const KINDS: &[Kind] = &[
         "http-bearer-token",
         "Bearer token in a header",
         &["Bearer "],
-        r"(?i:bearer) (?P<s>[\w+/=.~-]{20,500})",
+        r"(?i:bearer) (?P<s>[\w+/=.~-]{20,})",
     )
     .anchored(Anchor::Loose)
     .entropy(3.5)
@@ -89,7 +89,7 @@ pub(super) const KINDS: &[Kind] = &[
         "http-basic-credentials",
         "Basic credentials in a header",
         &["Basic "],
-        "(?i:basic) (?P<s>[0-9A-Za-z+/]{12,300}={0,2})",
+        "(?i:basic) (?P<s>[0-9A-Za-z+/]{12,}={0,2})",
     )
     .anchored(Anchor::Loose)
     .entropy(3.0)

@@ -9,7 +9,7 @@ pub(super) const KINDS: &[Kind] = &[
         "stripe-secret-key",
         "Stripe secret key",
         &["sk_live_", "rk_live_"],
-        "[sr]k_live_[0-9A-Za-z]{20,247}",
+        "[sr]k_live_[0-9A-Za-z]{20,}",
     )
     .check(checksum::mixed)
     .examples(&["sk_live_{a:24}", "rk_live_{a:99}"], &["sk_live_{a:10}", "sk_live_xxxxxxxxxxxxxxxxxxxxxxxx"]),
@@ -18,7 +18,7 @@ pub(super) const KINDS: &[Kind] = &[
         "stripe-test-key",
         "Stripe test key",
         &["sk_test_", "rk_test_"],
-        "[sr]k_test_[0-9A-Za-z]{20,247}",
+        "[sr]k_test_[0-9A-Za-z]{20,}",
     )
     .check(checksum::mixed)
     .examples(&["sk_test_{a:24}"], &["sk_test_{a:10}"]),

@@ -46,7 +46,7 @@ Encryption: none
 "]),
     Kind::token(Family::PrivateKey, "wireguard-private-key", "WireGuard private key", &["PrivateKey = "], "PrivateKey = (?P<s>[0-9A-Za-z+/]{43}=)").anchored(Anchor::Loose).entropy(4.2).examples(&["[Interface]
 PrivateKey = {B:43}="], &["PrivateKey = {B:20}="]),
-    Kind::token(Family::PrivateKey, "kubernetes-client-key", "Private key in a kubeconfig", &["client-key-data"], r#"client-key-data: ?["\x27]?(?P<s>LS0tLS1CRUdJTi[0-9A-Za-z+/=]{100,12000})"#).anchored(Anchor::Loose).reach(12288).examples(&["    client-key-data: LS0tLS1CRUdJTi{B:300}="], &["client-key-data: REDACTED"]),
-    Kind::token(Family::PrivateKey, "private-json-web-key", "Private JSON Web Key", &[r#""d""#], r#""d"\s?:\s?"(?P<s>[\w-]{43,700})""#).anchored(Anchor::Loose).entropy(4.2).reach(1024).check(checksum::mixed).examples(&[r#"{"kty":"EC","crv":"P-256","d":"{a:43}"}"#], &[r#"{"d":"{a:20}"}"#]),
-    Kind::token(Family::PrivateKey, "json-web-token", "JSON Web Token", &["eyJ"], r"eyJ[\w-]{14,2000}\.eyJ[\w-]{10,4000}\.[\w-]{20,1400}").anchored(Anchor::Dashed).reach(4096).check(checksum::json_web_token).examples(&["Authorization: Bearer {jwt}"], &["eyJ{a:30}.eyJ{a:30}.{a:43}", "eyJ{a:30}"]),
+    Kind::token(Family::PrivateKey, "kubernetes-client-key", "Private key in a kubeconfig", &["client-key-data"], r#"client-key-data: ?["\x27]?(?P<s>LS0tLS1CRUdJTi[0-9A-Za-z+/=]{100,})"#).anchored(Anchor::Loose).reach(12288).examples(&["    client-key-data: LS0tLS1CRUdJTi{B:300}="], &["client-key-data: REDACTED"]),
+    Kind::token(Family::PrivateKey, "private-json-web-key", "Private JSON Web Key", &[r#""d""#], r#""d"\s?:\s?"(?P<s>[\w-]{43,})""#).anchored(Anchor::Loose).entropy(4.2).reach(1024).check(checksum::mixed).examples(&[r#"{"kty":"EC","crv":"P-256","d":"{a:43}"}"#], &[r#"{"d":"{a:20}"}"#]),
+    Kind::token(Family::PrivateKey, "json-web-token", "JSON Web Token", &["eyJ"], r"eyJ[\w-]{14,}\.eyJ[\w-]{10,}\.[\w-]{20,}").anchored(Anchor::Dashed).reach(4096).check(checksum::json_web_token).examples(&["Authorization: Bearer {jwt}"], &["eyJ{a:30}.eyJ{a:30}.{a:43}", "eyJ{a:30}"]),
 ];

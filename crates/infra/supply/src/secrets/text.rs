@@ -53,6 +53,8 @@ pub(super) struct Recent {
     text: Vec<u8>,
     base: u64,
     line: u64,
+    /// A place in the kept text and the lines before it there: matches come almost in order.
+    counted: (usize, u64),
     keep: usize,
 }
 
@@ -62,7 +64,7 @@ const LINE: usize = 4096;
 impl Recent {
     /// Keeps `lag` bytes and the lines they lie in.
     pub(super) fn new(lag: usize) -> Self {
-        Self { text: Vec::new(), base: 0, line: 1, keep: lag + 2 * LINE }
+        Self { text: Vec::new(), base: 0, line: 1, counted: (0, 0), keep: lag + 2 * LINE }
     }
 
     /// Takes a piece in and forgets what lies too far behind it.
@@ -72,6 +74,7 @@ impl Recent {
             self.line += newlines(self.text.get(..excess));
             self.text.drain(..excess);
             self.base += excess as u64;
+            self.counted = (0, 0);
         }
         self.text.extend_from_slice(piece);
     }
@@ -81,8 +84,11 @@ impl Recent {
     }
 
     /// The line, from 1, of a place.
-    pub(super) fn line_of(&self, offset: u64) -> u64 {
-        self.line + newlines(self.text.get(..self.index(offset)))
+    pub(super) fn line_of(&mut self, offset: u64) -> u64 {
+        let index = self.index(offset);
+        let (from, lines) = if self.counted.0 <= index { self.counted } else { (0, 0) };
+        self.counted = (index, lines + newlines(self.text.get(from..index)));
+        self.line + self.counted.1
     }
 
     /// The text from the start of the line where `range` begins to the end of the line where it ends.

@@ -17,6 +17,7 @@ import decimal
 import fractions
 import ipaddress
 import json
+import os
 import pathlib
 import pickle
 import random
@@ -152,10 +153,78 @@ def timed(command):
     return wall, cpu, done.returncode, done.stdout
 
 
+def measured(command):
+    """Wall and CPU seconds, peak memory in MiB and exit code of a command, seen by wait4."""
+    start = time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    wall = time.perf_counter() - start
+    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)
+
+
+def compare(title, commands, runs):
+    """Alternating runs of several commands; medians, and ratios to the first."""
+    print(f"-- {title}")
+    rows = {name: [] for name in commands}
+    for number in range(runs + 1):
+        for name, command in commands.items():
+            row = measured(command)
+            if number:
+                rows[name].append(row)
+    first = next(iter(rows.values()))
+    for name, found in rows.items():
+        wall, cpu, memory, code = (statistics.median(column) for column in zip(*found))
+        ratio = statistics.median(theirs[1] / max(ours[1], 1e-4) for ours, theirs in zip(first, found))
+        print(f"{name:24} wall {wall * 1000:9.1f} ms  cpu {cpu * 1000:9.1f} ms  peak {memory:6.1f} MiB  exit {code:.0f}  cpu x{ratio:.1f}")
+
+
+def big_zip(path):
+    """500 MB like torch.save writes it: a small pickle, and 50 stored members of raw tensors."""
+    import zipfile
+
+    names = [f"layer.{index}.weight" for index in range(50)]
+    parts = [b"\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01("]
+    for index, name in enumerate(names):
+        key = str(index).encode()
+        parts.append(
+            b"X" + len(name).to_bytes(4, "little") + name.encode()
+            + b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n"
+            + b"X" + len(key).to_bytes(4, "little") + key
+            + b"X\x03\0\0\0cpuJ\x00\x00\x28\x00tQK\x00J\x00\x00\x28\x00\x85K\x01\x85\x89ccollections\nOrderedDict\n)RtR"
+        )
+    parts.append(b"u.")
+    chunk = random.Random(1).randbytes(10 << 20)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("big/data.pkl", b"".join(parts))
+        archive.writestr("big/version", b"3\n")
+        for index in range(50):
+            archive.writestr(f"big/data/{index}", chunk)
+
+
+def big(chosen, folder):
+    path = folder / "big.pt"
+    big_zip(path)
+    name = str(path)
+    commands = {"bartizan": [chosen.bartizan, "scan", "--only", "models", name]}
+    for peer, arguments in (("picklescan", ["-p", name]), ("modelscan", ["-p", name]), ("modelaudit", ["scan", "--no-cache", "-q", name])):
+        program = getattr(chosen, peer) or shutil.which(peer)
+        if program:
+            commands[peer] = [program, *arguments]
+    compare(f"verdict on a PyTorch ZIP of {path.stat().st_size >> 20} MiB", commands, chosen.runs)
+    hashing = {"bartizan --digests": [chosen.bartizan, "scan", "--only", "models", "--digests", name]}
+    if shutil.which("openssl"):
+        hashing["openssl dgst -sha256"] = ["openssl", "dgst", "-sha256", name]
+    hashing["sha256sum"] = ["sha256sum", name]
+    compare("the same, every byte read for its SHA-256", hashing, chosen.runs)
+    path.unlink()
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--bartizan", default=shutil.which("bartizan") or "target/release/bartizan")
     options.add_argument("--picklescan", default=shutil.which("picklescan"))
+    options.add_argument("--modelscan", default=shutil.which("modelscan"))
+    options.add_argument("--modelaudit", default=shutil.which("modelaudit"))
     options.add_argument("--hostile", type=pathlib.Path, default=pathlib.Path("../shared/corpora/scan/picklescan"))
     options.add_argument("--count", type=int, default=2000)
     options.add_argument("--runs", type=int, default=5)
@@ -182,6 +251,16 @@ def main():
             print(f"hostile: {len(hostile) - len(missed)} of {len(hostile)} not clean; missed: {missed}")
         else:
             print(f"skipped: no hostile files at {chosen.hostile}")
+        compare("start-up", {"bartizan": [chosen.bartizan, "scan", "--help"], "true": ["true"]}, chosen.runs)
+        commands = {"bartizan": [chosen.bartizan, "scan", "--only", "models", name]}
+        for peer, arguments in (("picklescan", ["-p", name]), ("modelscan", ["-p", name]), ("modelaudit", ["scan", "--no-cache", "-q", name])):
+            program = getattr(chosen, peer)
+            if program:
+                commands[peer] = [program, *arguments]
+                commands[peer + " --help"] = [program, "--help"]
+        compare(f"{chosen.count} pickles; subtract each tool's start-up (--help)", commands, min(chosen.runs, 3))
+        with tempfile.TemporaryDirectory() as large:
+            big(chosen, pathlib.Path(large))
         if not chosen.picklescan:
             print("skipped: picklescan is not on PATH; name it with --picklescan")
             return

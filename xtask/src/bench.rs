@@ -7,6 +7,11 @@ use crate::workspace::{root, run};
 /// Name, and the command that prints it.
 const BENCHES: &[(&str, &[&str])] = &[
     ("scan", &["python3", "bench/scan.py"]),
+    ("benign", &["python3", "bench/benign.py", "--make", "target/benign", "--scan", "target/benign"]),
+    ("jail", &["python3", "bench/pickle_jail.py", "--count", "200000", "--jobs", "2"]),
+    ("secrets", &["python3", "bench/secret_search.py"]),
+    ("dependencies", &["python3", "bench/dependencies.py"]),
+    ("project", &["python3", "bench/project.py"]),
     ("ledger", &["cargo", "bench", "--package", "bartizan-ledger", "--bench", "durable"]),
     ("door", &["python3", "bench/door.py"]),
     ("drills", &["python3", "bench/drills.py"]),

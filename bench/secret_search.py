@@ -7,7 +7,7 @@ is found, by category. Then both on a tree of invented secrets, one or more of e
 alike and hold none.
 
     cargo build --release -p bartizan-supply --example secrets
-    python3 bench/secrets.py --detect-secrets PATH [--tree FOLDER] [--bartizan target/release/bartizan]
+    python3 bench/secret_search.py --detect-secrets PATH [--tree FOLDER] [--bartizan target/release/bartizan]
 
 Without --bartizan the inspector alone is measured (the example above, also needed for the invented secrets).
 No secret is printed: of what differs, only place, kind and category are shown.

@@ -66,9 +66,8 @@ impl Source {
 
     /// A source over the file at `path` with a fresh budget; it is called `name` in findings.
     pub fn open(name: &str, path: &Path, limits: Limits) -> io::Result<Self> {
-        let file = open_regular(path)?;
-        let length = file.metadata()?.len();
-        Ok(Self::root(name, Backing::File(Rc::new(file)), length, limits))
+        let (file, length) = open_regular(path)?;
+        Ok(Self::root(name, backing(file, length)?, length, limits))
     }
 
     /// The same source, which may name files beside it as long as they lie below `root`.
@@ -90,14 +89,13 @@ impl Source {
         if !path.starts_with(place.root.canonicalize().ok()?) || !path.metadata().ok()?.is_file() {
             return None;
         }
-        let file = open_regular(&path).ok()?;
-        let length = file.metadata().ok()?.len();
+        let (file, length) = open_regular(&path).ok()?;
         let folder = self.name.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
         let name = format!("{folder}{}", printable(&relative.to_string_lossy()));
         Some(Self {
             name: name.clone(),
             member: name,
-            backing: Backing::File(Rc::new(file)),
+            backing: backing(file, length).ok()?,
             start: 0,
             length,
             depth: 0,
@@ -270,15 +268,38 @@ impl Source {
 }
 
 /// Opens a regular file and nothing else: opening a pipe would wait for somebody to write.
-fn open_regular(path: &Path) -> io::Result<File> {
+fn open_regular(path: &Path) -> io::Result<(File, u64)> {
     use std::os::unix::fs::OpenOptionsExt as _;
 
     /// `O_NONBLOCK`, which regular files ignore (`open(2)`; Linux and the BSDs differ).
     const NON_BLOCKING: i32 = if cfg!(target_os = "linux") { 0o4000 } else { 0x4 };
     let file = File::options().read(true).custom_flags(NON_BLOCKING).open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
+    let metadata = file.metadata()?;
+    if metadata.is_file() {
+        Ok((file, metadata.len()))
     } else {
         Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
     }
+}
+
+/// Files up to this size are read at once: most are this small, and each look at one costs a system call.
+const SMALL: u64 = 64 << 10;
+
+fn backing(file: File, length: u64) -> io::Result<Backing> {
+    if length > SMALL {
+        return Ok(Backing::File(Rc::new(file)));
+    }
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    // A file that shrank meanwhile is cut off: reads beyond what is there end early.
+    bytes.truncate(filled);
+    Ok(Backing::Bytes(Rc::new(bytes)))
 }

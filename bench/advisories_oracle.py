@@ -75,7 +75,10 @@ def is_affected(text, affected):
         if span["type"] != "ECOSYSTEM":
             continue
         events = [(key, str(value)) for event in span["events"] for key, value in event.items()]
-        events.sort(key=lambda event: (event[1] != "0", Version(event[1])))
+        try:
+            events.sort(key=lambda event: (event[1] != "0", Version(event[1])))
+        except InvalidVersion:
+            continue
         inside = False
         for key, bound in events:
             if key == "introduced" and (bound == "0" or version >= Version(bound)):

@@ -23,7 +23,7 @@ use crate::ecosystem::{Ecosystem, Version};
 pub use import::{Importer, LARGEST_FILE};
 pub use index::{AdvisoryIndex, Contents, IndexError, SourceSummary};
 pub use likelihood::{Cve, Exploited, Likelihood};
-pub use record::{Advisory, Affected, Kind, Range, Until, spelling};
+pub use record::{Advisory, Affected, Bounds, Kind, Range, Until, spelling};
 
 const LINKS: &[Link] = &[Link::Atlas("AML.T0010.001"), Link::Owasp("LLM03:2025"), Link::Cwe(1395)];
 
@@ -139,17 +139,18 @@ impl Subject<'_> {
         let Some(version) = Version::parse(self.ecosystem, text) else {
             return vec![self.incomparable(text, advisories)];
         };
-        let (mut matched, mut unclear) = (Vec::new(), Vec::new());
+        let (mut matched, mut unclear, mut bounds) = (Vec::new(), Vec::new(), Vec::new());
         for advisory in advisories {
-            let verdicts: Vec<Option<bool>> =
-                advisory.affected.iter().map(|affected| affected.covers(&version)).collect();
+            let own: Vec<Bounds<'_>> = advisory.affected.iter().map(Affected::bounds).collect();
+            let verdicts: Vec<Option<bool>> = own.iter().map(|bounds| bounds.cover(&version)).collect();
+            bounds.extend(own);
             if verdicts.contains(&Some(true)) {
                 matched.push(advisory);
             } else if verdicts.contains(&None) {
                 unclear.push(advisory.clone());
             }
         }
-        let clear = smallest_clear(&version, self.ecosystem, advisories);
+        let clear = if matched.is_empty() { None } else { smallest_clear(&version, advisories, &bounds) };
         let mut findings: Vec<Finding> =
             groups(&matched).iter().map(|group| self.finding(group, clear.as_deref())).collect();
         if !unclear.is_empty() {
@@ -284,41 +285,46 @@ fn groups<'a>(advisories: &[&'a Advisory]) -> Vec<Vec<&'a Advisory>> {
         Kind::Unsound => Kind::Vulnerability,
         kind => kind,
     };
-    let mut groups: Vec<(BTreeSet<&str>, Vec<&Advisory>)> = Vec::new();
+    let mut groups: Vec<Vec<&Advisory>> = Vec::new();
+    let mut holders: BTreeMap<(Kind, &str), usize> = BTreeMap::new();
     for advisory in advisories {
-        let mut ids: BTreeSet<&str> = advisory.ids().collect();
-        let mut members = Vec::new();
-        groups.retain_mut(|(known, group)| {
-            let is_alike = group.first().is_some_and(|first| statement(first) == statement(advisory));
-            let is_joined = is_alike && known.iter().any(|id| ids.contains(id));
-            if is_joined {
-                ids.append(known);
-                members.append(group);
-            }
-            !is_joined
-        });
-        members.push(*advisory);
-        groups.push((ids, members));
+        let kind = statement(advisory);
+        let joined: BTreeSet<usize> = advisory.ids().filter_map(|id| holders.get(&(kind, id)).copied()).collect();
+        let into = joined.first().copied().unwrap_or(groups.len());
+        let mut members: Vec<&Advisory> = Vec::new();
+        for group in &joined {
+            members.append(groups.get_mut(*group).unwrap_or(&mut Vec::new()));
+        }
+        members.push(advisory);
+        for id in members.iter().flat_map(|member| member.ids()) {
+            holders.insert((kind, id), into);
+        }
+        match groups.get_mut(into) {
+            Some(group) => *group = members,
+            None => groups.push(members),
+        }
     }
-    groups.into_iter().map(|(_, members)| members).collect()
+    groups.retain(|group| !group.is_empty());
+    groups
 }
 
 /// The smallest version from `current` on that no advisory covers, among those that advisories name
 /// as mending something; final releases are preferred.
-fn smallest_clear(current: &Version, ecosystem: Ecosystem, advisories: &[Advisory]) -> Option<String> {
-    let mut candidates: Vec<(Version, &str)> = advisories
+fn smallest_clear(current: &Version, advisories: &[Advisory], bounds: &[Bounds<'_>]) -> Option<String> {
+    let fixes: BTreeSet<(Ecosystem, &str)> = advisories
         .iter()
         .flat_map(|advisory| &advisory.affected)
-        .flat_map(Affected::fixes)
-        .filter_map(|text| Some((Version::parse(ecosystem, text)?, text)))
+        .flat_map(|affected| affected.fixes().map(|text| (affected.ecosystem, text)))
+        .collect();
+    let mut candidates: Vec<(Version, &str)> = fixes
+        .into_iter()
+        .filter_map(|(ecosystem, text)| Some((Version::parse(ecosystem, text)?, text)))
         .filter(|(version, _)| version.precedence(current) == std::cmp::Ordering::Greater)
         .collect();
     candidates.sort_by(|(one, _), (other, _)| {
         one.is_prerelease().cmp(&other.is_prerelease()).then_with(|| one.precedence(other))
     });
-    let is_clear = |version: &Version| {
-        advisories.iter().flat_map(|advisory| &advisory.affected).all(|entry| entry.covers(version) == Some(false))
-    };
+    let is_clear = |version: &Version| bounds.iter().all(|bounds| bounds.cover(version) == Some(false));
     candidates.into_iter().find(|(version, _)| is_clear(version)).map(|(_, text)| text.to_owned())
 }
 

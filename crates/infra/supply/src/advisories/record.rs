@@ -102,23 +102,15 @@ pub enum Until {
 }
 
 impl Affected {
+    /// Its bounds in the order of versions, read once for many comparisons.
+    pub fn bounds(&self) -> Bounds<'_> {
+        let spans = self.ranges.iter().map(|range| Span::of(self.ecosystem, range)).collect();
+        Bounds { affected: self, spans }
+    }
+
     /// Whether a version is affected; `None` where that hangs on a bound that can't be read.
     pub fn covers(&self, version: &Version) -> Option<bool> {
-        let mut verdict = Some(false);
-        for range in &self.ranges {
-            match range.covers(self.ecosystem, version) {
-                Some(true) => return Some(true),
-                Some(false) => {}
-                None => verdict = None,
-            }
-        }
-        if self.versions.is_empty() {
-            return verdict;
-        }
-        let spelled = spelling(version);
-        let public = spelled.split_once('+').map(|(public, _)| public);
-        let is_listed = self.versions.iter().any(|listed| *listed == spelled || Some(listed.as_str()) == public);
-        if is_listed { Some(true) } else { verdict }
+        self.bounds().cover(version)
     }
 
     /// Whether every version is affected.
@@ -136,19 +128,6 @@ impl Affected {
 }
 
 impl Range {
-    fn covers(&self, ecosystem: Ecosystem, version: &Version) -> Option<bool> {
-        if let Some(introduced) = &self.introduced
-            && version.precedence(&Version::parse(ecosystem, introduced)?) == Ordering::Less
-        {
-            return Some(false);
-        }
-        Some(match &self.until {
-            Until::Open => true,
-            Until::Fixed(end) => version.precedence(&Version::parse(ecosystem, end)?) == Ordering::Less,
-            Until::Through(end) => version.precedence(&Version::parse(ecosystem, end)?) != Ordering::Greater,
-        })
-    }
-
     /// The stretch for people: `>=1.0, <1.2`.
     pub fn describe(&self) -> String {
         let start = self.introduced.as_ref().map(|version| format!(">={version}"));
@@ -161,6 +140,65 @@ impl Range {
             (None, None) => "all versions".to_owned(),
             (start, end) => [start, end].into_iter().flatten().collect::<Vec<_>>().join(", "),
         }
+    }
+}
+
+/// What an advisory says of one package, ready to be compared with.
+#[derive(Debug)]
+pub struct Bounds<'a> {
+    affected: &'a Affected,
+    /// `None` stands for a stretch with a bound that is no version.
+    spans: Vec<Option<Span>>,
+}
+
+#[derive(Debug)]
+struct Span {
+    start: Option<Version>,
+    /// The end, and whether it is affected itself.
+    end: Option<(Version, bool)>,
+}
+
+impl Span {
+    fn of(ecosystem: Ecosystem, range: &Range) -> Option<Self> {
+        let read = |text: &str| Version::parse(ecosystem, text);
+        let start = match &range.introduced {
+            Some(text) => Some(read(text)?),
+            None => None,
+        };
+        let end = match &range.until {
+            Until::Open => None,
+            Until::Fixed(text) => Some((read(text)?, false)),
+            Until::Through(text) => Some((read(text)?, true)),
+        };
+        Some(Self { start, end })
+    }
+
+    fn covers(&self, version: &Version) -> bool {
+        let begins = self.start.as_ref().is_none_or(|start| version.precedence(start) != Ordering::Less);
+        begins
+            && self.end.as_ref().is_none_or(|(end, is_affected)| match version.precedence(end) {
+                Ordering::Less => true,
+                Ordering::Equal => *is_affected,
+                Ordering::Greater => false,
+            })
+    }
+}
+
+impl Bounds<'_> {
+    /// Whether a version is affected; `None` where that hangs on a bound that can't be read.
+    pub fn cover(&self, version: &Version) -> Option<bool> {
+        if self.spans.iter().flatten().any(|span| span.covers(version)) {
+            return Some(true);
+        }
+        let listed = &self.affected.versions;
+        if !listed.is_empty() {
+            let spelled = spelling(version);
+            let public = spelled.split_once('+').map(|(public, _)| public);
+            if listed.iter().any(|one| *one == spelled || Some(one.as_str()) == public) {
+                return Some(true);
+            }
+        }
+        self.spans.iter().all(Option::is_some).then_some(false)
     }
 }
 

@@ -11,7 +11,6 @@ import argparse
 import pathlib
 import shutil
 import statistics
-import subprocess
 import tempfile
 
 import scan
@@ -33,7 +32,8 @@ def main():
         files = [path for path in tree.rglob("*") if path.is_file()]
         print(f"{tree.name}: {len(files)} files, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB")
         peers = {
-            "detect-secrets": ["scan", "--all-files", "--no-verify", str(tree)],
+            # It looks at the folder that it runs in.
+            "detect-secrets": ["scan", "--all-files", "--no-verify", "."],
             "picklescan": ["-p", str(tree)],
             "modelscan": ["-p", str(tree)],
             "modelaudit": ["scan", "--no-cache", "-q", str(tree)],
@@ -46,7 +46,7 @@ def main():
         for peer, arguments in peers.items():
             program = shutil.which(peer, path=str(chosen.tools)) if chosen.tools else shutil.which(peer)
             if program:
-                theirs[peer] = scan.measured([program, *arguments])
+                theirs[peer] = scan.measured(["sh", "-c", 'cd "$0" && exec "$@"', str(tree), program, *arguments])
             else:
                 print(f"absent: {peer}")
         wall, cpu, memory, code = (statistics.median(column) for column in zip(*ours))

@@ -222,7 +222,15 @@ pub(crate) fn ends_like_a_zip(source: &Source) -> bool {
     let tail = source.length().min(RECORD + 0xffff);
     let Ok(tail) = usize::try_from(tail) else { return false };
     let bytes = source.read(source.length() - tail as u64, tail).unwrap_or_default();
-    memchr::memmem::find(&bytes, b"PK\x05\x06").is_some()
+    let start = source.length() - tail as u64;
+    let word = |at: usize| bytes.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes);
+    // The four bytes alone stand in many a program: the directory that the record names must lie before it.
+    memchr::memmem::find_iter(&bytes, b"PK\x05\x06").any(|at| match (word(at + 12), word(at + 16)) {
+        (Some(u32::MAX), _) | (_, Some(u32::MAX)) => true,
+        (Some(size), Some(offset)) => u64::from(size) + u64::from(offset) <= start + at as u64,
+        // Cut off within the record.
+        _ => true,
+    })
 }
 
 /// Walks the top-level fields of a protocol-buffers message: an ONNX `ModelProto` has a graph (7) or

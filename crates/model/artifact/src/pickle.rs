@@ -126,6 +126,10 @@ fn is_pickle(source: &Source, offset: u64) -> bool {
     let ending = run(source, offset, &mut evidence, Loader::Joblib);
     // `P` of a ZIP's signature is PERSID, and bytes after it may well do something: only names that are not allowed count there.
     let is_archive = source.read(offset, 4).is_ok_and(|start| start == b"PK\x03\x04");
+    // One opcode that fails at once is a line of text: `isympy` in a list of names is INST without a mark.
+    if ending.result.is_none() && ending.operations < 2 {
+        return false;
+    }
     let acts = if is_archive { evidence.names_something_else() } else { evidence.calls > 0 || evidence.is_dangerous() };
     let stops = ending.result.is_some() && ending.operations > 1;
     let whole = stops && (ending.end >= source.length() || source.read(offset, 1).is_ok_and(|byte| byte == [0x80]));

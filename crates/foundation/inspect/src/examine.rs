@@ -65,16 +65,20 @@ fn visit(source: &Source, inspectors: &[&dyn Inspect], examination: &RefCell<Exa
     };
     let mut findings = Findings::visiting(&visitor);
     let mut names = Vec::new();
+    let mut seen_as_model = false;
     let mut completeness = Completeness::Complete;
     for inspector in inspectors {
         if inspector.claims(source, format) {
             names.push(inspector.name());
+            seen_as_model |= matches!(inspector.area(), Area::Models | Area::Containers);
             completeness = completeness.and(inspector.inspect(source, &mut findings));
         }
     }
-    if names.is_empty() && inspectors.iter().any(|inspector| inspector.area() == Area::Models) {
-        completeness = not_inspected(source, format);
-    } else if findings.dropped() > 0 {
+    // Whoever reads a file as text has not looked at it as a model.
+    if !seen_as_model && inspectors.iter().any(|inspector| inspector.area() == Area::Models) {
+        completeness = completeness.and(not_inspected(source, format));
+    }
+    if findings.dropped() > 0 {
         completeness = completeness.and(Completeness::Partial(format!("{} more findings", findings.dropped())));
     }
     let (found, components) = findings.into_parts();

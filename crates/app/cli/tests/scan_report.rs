@@ -80,7 +80,7 @@ fn what_is_not_inspected_is_counted_and_said() {
     let output = bartizan(world.path(), &["scan", "models"]);
     let table = text(&output);
     assert!(table.contains("named like a model, but the content is unknown"), "{table}");
-    assert!(table.contains("1 incomplete"), "{table}");
+    assert!(table.contains("2 incomplete"), "{table}");
     let output = bartizan(world.path(), &["scan", "--only", "models", "models"]);
     let table = text(&output);
     assert!(table.contains("6 files: 4 inspected, 2 not inspected (text 1, unknown 1), 2 incomplete"), "{table}");

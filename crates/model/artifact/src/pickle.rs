@@ -51,7 +51,7 @@ impl Inspect for Pickle {
         if crate::torch::is_storage(source) || format == Format::Empty {
             return false;
         }
-        format == Format::Pickle || is_pickle(source, 0)
+        format == Format::Pickle || is_pickle(source, 0) || is_named_pickle(source)
     }
 
     fn inspect(&self, source: &Source, findings: &mut Findings) -> Completeness {
@@ -134,6 +134,16 @@ fn is_pickle(source: &Source, offset: u64) -> bool {
     let stops = ending.result.is_some() && ending.operations > 1;
     let whole = stops && (ending.end >= source.length() || source.read(offset, 1).is_ok_and(|byte| byte == [0x80]));
     evidence.is_plausible() && (acts || (!is_archive && whole) || ending.operations > LONG)
+}
+
+/// A file that people load as a model and whose bytes import something before they break: the import has
+/// happened then.
+fn is_named_pickle(source: &Source) -> bool {
+    let mut evidence = Evidence::default();
+    named_like_a_model(source.member()) && {
+        run(source, 0, &mut evidence, Loader::Joblib);
+        evidence.names_something_else() && source.read(0, 2).is_ok_and(|start| start != b"PK")
+    }
 }
 
 fn nested(source: &Source, ending: &Ending, findings: &mut Findings) {

@@ -202,3 +202,11 @@ fn a_class_that_may_be_made_empty_may_not_be_called() {
 fn distributions_of_scipy_that_execute_their_state_are_dangerous() {
     flags("m.pkl", b"cscipy.stats._continuous_distns\nnorm_gen\n)\x81}b.", "BZ-PKL-001");
 }
+
+#[test]
+fn a_model_file_that_imports_and_breaks_is_flagged_and_a_list_of_words_is_not() {
+    flags("model.pkl", b"cevil\nx\n", "BZ-PKL-002");
+    flags("model.pkl", b"ievil\nx\n", "BZ-PKL-002");
+    let seen = look("top_level.txt", b"isympy\nsympy\n");
+    assert!(seen.findings.is_empty() && seen.completeness.is_complete(), "{seen:?}");
+}

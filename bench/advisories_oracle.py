@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "crates/infra/supply/tests/fixtures/golden"
@@ -112,19 +113,23 @@ def server(database, port=0):
     return http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
 
 
-def pip_audit(requirements, database):
-    """Runs pip-audit against `database`; rows of package, version and names of the advisory."""
+def pip_audit(requirements, database, times=None):
+    """Runs pip-audit against `database`; rows of package, version and names of the advisory. Seconds of the run are
+    added to `times`."""
     program = os.environ.get("PIP_AUDIT", "pip-audit")
     if not shutil.which(program):
         return None
     listener = server(database)
     threading.Thread(target=listener.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as cache:
+        start = time.perf_counter()
         run = subprocess.run(
             [program, "-r", str(requirements), "--no-deps", "--disable-pip", "-s", "osv", "--format", "json",
              "--aliases", "on", "--progress-spinner", "off", "--cache-dir", cache,
              "--osv-url", f"http://127.0.0.1:{listener.server_address[1]}/v1/query"],
             capture_output=True, text=True)
+        if times is not None:
+            times.append(time.perf_counter() - start)
     listener.shutdown()
     if not run.stdout.startswith("{"):
         sys.exit(f"pip-audit: {run.stderr}")
@@ -136,8 +141,9 @@ def pip_audit(requirements, database):
     return sorted(rows)
 
 
-def cargo_audit(lockfile, folder):
-    """Runs cargo-audit; rows of package, version, names of the advisory and its kind."""
+def cargo_audit(lockfile, folder, times=None):
+    """Runs cargo-audit; rows of package, version, names of the advisory and its kind. Seconds of the run alone,
+    without laying out its database, are added to `times`."""
     program = os.environ.get("CARGO_AUDIT", "cargo-audit")
     if not shutil.which(program):
         return None
@@ -147,9 +153,12 @@ def cargo_audit(lockfile, folder):
         git = ["git", "-c", "user.name=oracle", "-c", "user.email=oracle@localhost", "-C", str(database)]
         for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "database"]):
             subprocess.run([*git, *words], check=True)
+        start = time.perf_counter()
         run = subprocess.run(
             [program, "audit", "--db", str(database), "--no-fetch", "--stale", "--file", str(lockfile), "--json"],
             capture_output=True, text=True)
+        if times is not None:
+            times.append(time.perf_counter() - start)
     if not run.stdout.startswith("{"):
         sys.exit(f"cargo-audit: {run.stderr}")
     report = json.loads(run.stdout)

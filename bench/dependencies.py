@@ -3,7 +3,8 @@
     python3 bench/dependencies.py
 
 Reads RustSec's and PyPA's databases from ../shared. Times inside Bartizan are the median of 20 runs in one process
-after the index was opened; ratios compare whole processes, ours with start-up and index. pip-audit asks a local
+after the index was opened, for lockfiles in which half of the packages have advisories (hostile) and in which one in
+twenty has (ordinary); ratios compare whole processes, ours with start-up and index. pip-audit asks a local
 server that speaks OSV's API over the same records (bench/advisories_oracle.py). PIP_AUDIT and CARGO_AUDIT name the
 peers; one that is not installed is said to be.
 """
@@ -36,19 +37,20 @@ def main():
         compiled = run([program, "compile", index, *databases])
         print(f"index: {compiled['records']} records, {compiled['bytes'] / 1e6:.2f} MB, "
               f"compiled in {compiled['milliseconds'] / 1e3:.2f} s (due: at most 30 MB)")
-        for lockfile in lockfiles(work):
+        for lockfile in [*lockfiles(work / "hostile", 500), *lockfiles(work / "ordinary", 50)]:
             ours = run([program, "measure", index, lockfile, "20"])
-            print(f"{lockfile.name}: {ours['packages']} packages, {ours['findings']} findings: index opened and hashed "
+            print(f"{lockfile.parent.name} {lockfile.name}: {ours['packages']} packages, {ours['findings']} findings: index opened and hashed "
                   f"in {ours['open']:.2f} ms (due: 10), read and compared in {ours['lockfile']:.2f} ms (due: 5)")
-        peers(program, index, work)
+        peers(program, index, work / "hostile")
 
 
 def run(command):
     return json.loads(subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True).stdout)
 
 
-def lockfiles(work):
-    """Half of the names have advisories, half have none; the same on every run."""
+def lockfiles(work, affected_packages):
+    """Lockfiles in which so many of the names have advisories, at versions by chance; the same on every run."""
+    work.mkdir()
     chance = random.Random(7)
     affected = {
         "python": sorted(path.name for path in (oracle.CORPORA / "advisories-pypa").iterdir() if path.is_dir()),
@@ -56,7 +58,7 @@ def lockfiles(work):
     }
 
     def rows(language):
-        known = chance.sample(affected[language], PACKAGES // 2)
+        known = chance.sample(affected[language], affected_packages)
         names = sorted([*known, *(f"ordinary-package-{number}" for number in range(PACKAGES - len(known)))])
         return [(name, f"{chance.randrange(4)}.{chance.randrange(20)}.{chance.randrange(9)}") for name in names]
 
@@ -84,24 +86,26 @@ def lockfiles(work):
 
 
 def peers(program, index, work):
-    def timed(action):
-        start = time.perf_counter()
-        result = action()
-        return time.perf_counter() - start, result
-
     def mine(lockfile):
-        return min(timed(lambda: run([program, "measure", index, lockfile, "1"]))[0] for _ in range(5))
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            run([program, "measure", index, lockfile, "1"])
+            times.append(time.perf_counter() - start)
+        return min(times)
 
     database = oracle.Database(oracle.CORPORA / "advisories-pypa")
     for name, lockfile, action in [
-        ("pip-audit", work / "requirements.txt", lambda path: oracle.pip_audit(path, database)),
-        ("cargo-audit", work / "Cargo.lock", lambda path: oracle.cargo_audit(path, oracle.CORPORA / "advisories-rustsec")),
+        ("pip-audit", work / "requirements.txt", lambda path, times: oracle.pip_audit(path, database, times)),
+        ("cargo-audit", work / "Cargo.lock",
+         lambda path, times: oracle.cargo_audit(path, oracle.CORPORA / "advisories-rustsec", times)),
     ]:
-        theirs, rows = timed(lambda: action(lockfile))
+        times = []
+        rows = action(lockfile, times)
         if rows is None:
             print(f"{name}: not installed, not compared")
             continue
-        ours = mine(lockfile)
+        theirs, ours = times[0], mine(lockfile)
         print(f"{name} on {lockfile.name}: {theirs:.2f} s and {len(rows)} matches; bartizan {ours * 1e3:.1f} ms, "
               f"{theirs / ours:.0f} times faster")
 

@@ -4,7 +4,7 @@
 //! of popular ones by one slip (an adjacent key, a swapped, doubled or missing letter), by letters that
 //! look alike, by separators and by `python-` around it. The list can be replaced.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bartizan_core::{Component, Confidence, Finding, Link, Rule, Severity};
 use serde_json::json;
@@ -48,9 +48,9 @@ pub enum PopularityError {
 pub struct Popularity {
     popular: BTreeSet<String>,
     known: BTreeSet<String>,
-    /// Names by what is left of them when one character is dropped: two names within one slip share
-    /// an entry.
-    slips: BTreeMap<String, Vec<String>>,
+    /// Names by hashes of what is left of them when one character is dropped: two names within one
+    /// slip share an entry. What shares one by chance is told apart by the comparison that follows.
+    slips: HashMap<u64, Vec<String>>,
     /// Names by how they look.
     looks: BTreeMap<String, String>,
     /// Names without separators.
@@ -93,7 +93,7 @@ impl Popularity {
                 None => popular.insert(Ecosystem::PyPi.canonical(name)),
             };
         }
-        let (mut slips, mut looks, mut joined) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (mut slips, mut looks, mut joined) = (HashMap::new(), BTreeMap::new(), BTreeMap::new());
         for name in popular.iter().filter(|name| name.len() >= SHORTEST) {
             for slip in without_one(name) {
                 let names: &mut Vec<String> = slips.entry(slip).or_default();
@@ -200,11 +200,12 @@ pub fn impersonations(components: &[Component], popularity: &Popularity) -> Vec<
     components.iter().filter(is_python).filter_map(near).collect()
 }
 
-fn without_one(name: &str) -> impl Iterator<Item = String> {
-    std::iter::once(name.to_owned()).chain(name.char_indices().map(|(at, c)| {
-        let (before, from) = name.split_at(at);
-        format!("{before}{}", from.get(c.len_utf8()..).unwrap_or_default())
-    }))
+/// Hashes (FNV-1a) of a name and of what is left of it when one byte is dropped.
+fn without_one(name: &str) -> impl Iterator<Item = u64> {
+    (0..=name.len()).map(|dropped| {
+        let left = name.bytes().enumerate().filter(move |(at, _)| *at != dropped);
+        left.fold(0xcbf2_9ce4_8422_2325, |hash, (_, byte)| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    })
 }
 
 /// One look for characters and pairs that are hard to tell apart in common typefaces.

@@ -85,9 +85,11 @@ impl Inspect for Hdf5 {
 fn component(source: &Source, contents: &Contents) -> Component {
     let elements = |shape: &[u64]| shape.iter().try_fold(1_u64, |all, side| all.checked_mul(*side));
     let parameters: u64 = contents.arrays.iter().filter_map(|array| elements(&array.shape)).sum();
+    let types: BTreeSet<&str> = contents.arrays.iter().map(|array| array.dtype.as_str()).collect();
     let is_keras = contents.attributes.iter().any(|attribute| attribute.name == "keras_version");
     let component = Component::new(ComponentKind::Model, source.name(), source.whole())
         .derived("format", "hdf5")
+        .derived("types", types.into_iter().collect::<Vec<_>>().join(", "))
         .derived("arrays", contents.arrays.len().to_string())
         .derived("parameters", parameters.to_string());
     if is_keras { component.derived("framework", "keras") } else { component }

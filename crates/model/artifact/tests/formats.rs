@@ -210,3 +210,23 @@ fn a_model_file_that_imports_and_breaks_is_flagged_and_a_list_of_words_is_not() 
     let seen = look("top_level.txt", b"isympy\nsympy\n");
     assert!(seen.findings.is_empty() && seen.completeness.is_complete(), "{seen:?}");
 }
+
+#[test]
+fn a_class_that_may_be_made_empty_reaches_no_function_that_could_call_it() {
+    let class = "csklearn.model_selection._search\nParameterGrid\n";
+    let handed = [
+        format!("ctorch._tensor\n_rebuild_from_type_v2\n({class}ctorch\nTensor\n(S'x'\nt}}tR."),
+        format!("cnumpy.random._pickle\n__generator_ctor\n(S'x'\n{class}tR."),
+        format!("cnumpy.random._pickle\n__bit_generator_ctor\n({class}tR."),
+        format!("ccollections\ndefaultdict\n({class}tR."),
+        format!("c__builtin__\nlist\n({class})\u{81}tR."),
+        format!("c__builtin__\nlist\n(ctorch.jit._pickle\nrestore_type_tag\n({class}S'x'\ntRtR."),
+    ];
+    for pickle in handed {
+        let bytes: Vec<u8> = [0x80, 2].into_iter().chain(pickle.chars().map(|c| c as u8)).collect();
+        flags("m.pkl", &bytes, "BZ-PKL-009");
+    }
+    // What hands its argument back hides no class from the rule on changing classes.
+    let changed = format!("ctorch.jit._pickle\nrestore_type_tag\n({class}S'x'\ntR(N}}S'predict'\nNstb.");
+    flags("m.pkl", changed.as_bytes(), "BZ-PKL-006");
+}

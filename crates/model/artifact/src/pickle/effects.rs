@@ -6,6 +6,8 @@ use super::rules::{CHANGED_IMPORT, COMPUTED_CALL, COMPUTED_IMPORT, FORBIDDEN_ARG
 use super::state::{Fault, Machine};
 use super::value::{Plain, Value};
 
+/// Tuples within the arguments of a call that are looked into.
+const HANDED_DEPTH: u32 = 4;
 /// Characters of rendered arguments in a proof.
 const SHOWN: usize = 120;
 
@@ -79,7 +81,15 @@ impl Machine<'_> {
                 Some(name @ Value::Text(_)) => self.placeholders.dtype(*name),
                 _ => Value::Result(index),
             },
-            _ => Value::Result(index),
+            _ => match self.evidence.get(index).map(|import| import.verdict) {
+                Some(Verdict::Allowed(Use::Identity)) => self
+                    .store
+                    .as_tuple(arguments)
+                    .and_then(|entries| entries.first())
+                    .copied()
+                    .unwrap_or(Value::Unknown),
+                _ => Value::Result(index),
+            },
         };
         self.push(value)
     }
@@ -89,7 +99,8 @@ impl Machine<'_> {
         const CODECS: &[&str] = &["latin1", "latin-1", "iso-8859-1", "ascii", "utf-8", "utf8"];
         let entries = self.store.as_tuple(arguments);
         let keeps_rule = match usage {
-            Use::Call => true,
+            Use::Call => !self.hands_on(arguments, HANDED_DEPTH),
+            Use::Takes | Use::Identity => true,
             Use::Name => false,
             // NEWOBJ runs `__new__` alone, and such a class has none of its own.
             Use::New => operation.code == 0x81 && entries.is_some_and(<[Value]>::is_empty),
@@ -116,13 +127,30 @@ impl Machine<'_> {
         }
     }
 
+    /// Whether arguments hold a class that may only be made empty, or an object of one: what is called with
+    /// them may call the class, or iterate over the object, and so run code of the class.
+    fn hands_on(&self, value: Value, depth: u32) -> bool {
+        match value {
+            Value::Import(index) | Value::Result(index) => {
+                let verdict = self.evidence.get(index).map(|import| import.verdict);
+                matches!(verdict, Some(Verdict::Allowed(Use::New | Use::Identity | Use::Reconstruct)))
+            }
+            // What is too long or too deep to be looked into may hold one.
+            Value::Tuple(_) => match self.store.as_whole_tuple(value) {
+                Some(entries) => depth == 0 || entries.iter().any(|entry| self.hands_on(*entry, depth - 1)),
+                None => true,
+            },
+            _ => false,
+        }
+    }
+
     /// `copyreg._reconstructor(class, base, state)` runs the base's `__new__` and `__init__` on state that the
     /// file chooses: the base must be one that may be called.
     pub(super) fn reconstructs(&self, entries: Option<&[Value]>) -> bool {
         let Some([_, Value::Import(base), _]) = entries else { return false };
         let verdict = self.evidence.get(*base).map(|import| import.verdict);
         // A base that is not allowed is a finding of its own.
-        !matches!(verdict, Some(Verdict::Allowed(usage)) if usage != Use::Call)
+        !matches!(verdict, Some(Verdict::Allowed(usage)) if !matches!(usage, Use::Call | Use::Takes))
     }
 
     /// A restricted function must be called in place: put into data, others could call it freely.

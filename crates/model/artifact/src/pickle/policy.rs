@@ -11,6 +11,10 @@ use std::sync::LazyLock;
 pub(super) enum Use {
     /// Called with any arguments, and its instances given state.
     Call,
+    /// Called with any arguments, also with classes that may not be called: it doesn't call them.
+    Takes,
+    /// Called, and hands its first argument back.
+    Identity,
     /// Made empty by NEWOBJ and given state, which runs none of the class's own code.
     New,
     /// Called as `copyreg._reconstructor(class, base, state)`.
@@ -99,6 +103,8 @@ impl Policy {
             let (Some(module), Some(name)) = (words.next(), words.next()) else { continue };
             let usage = match words.next() {
                 Some("new") => Use::New,
+                Some("takes") => Use::Takes,
+                Some("identity") => Use::Identity,
                 Some("reconstruct") => Use::Reconstruct,
                 Some("name") => Use::Name,
                 Some("encode") => Use::Encode,

@@ -49,7 +49,7 @@ pub(super) enum Plain {
 }
 
 /// Entries kept of one tuple; no rule looks further.
-const KEPT: usize = 8;
+const KEPT: usize = 32;
 /// Most tuples, texts and byte strings that are remembered; later ones are [`Value::Unknown`].
 const MOST: usize = 1 << 20;
 /// Bytes of text that are remembered.

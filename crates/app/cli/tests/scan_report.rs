@@ -52,11 +52,14 @@ fn findings_outrank_gaps_and_gaps_outrank_clean() {
 #[test]
 fn fail_on_moves_the_threshold() {
     let world = world();
-    let mut trailing = GOOD.to_vec();
-    trailing.extend_from_slice(b"leftover");
-    std::fs::write(world.path().join("trailing.pkl"), trailing).expect("a file");
-    assert_eq!(code(&bartizan(world.path(), &["scan", "trailing.pkl"])), 0);
-    assert_eq!(code(&bartizan(world.path(), &["scan", "--fail-on", "low", "trailing.pkl"])), 1);
+    let nested = [b"\x80\x04C\x0b", GOOD, b"."].concat();
+    std::fs::write(world.path().join("nested.pkl"), nested).expect("a file");
+    assert_eq!(code(&bartizan(world.path(), &["scan", "nested.pkl"])), 0);
+    assert_eq!(code(&bartizan(world.path(), &["scan", "--fail-on", "low", "nested.pkl"])), 1);
+    // Bytes behind the end are never clean, whatever they are.
+    let gap = [GOOD, &[0; 64], b"cposix\nsystem\n(S'id'\ntR."].concat();
+    std::fs::write(world.path().join("gap.pkl"), gap).expect("a file");
+    assert_eq!(code(&bartizan(world.path(), &["scan", "gap.pkl"])), 1);
     assert_eq!(code(&bartizan(world.path(), &["scan", "--fail-on", "critical", "models/evil.pt"])), 1);
 }
 

@@ -80,7 +80,7 @@ pub const CHANGED_IMPORT: Rule = Rule {
 pub const TRAILING_BYTES: Rule = Rule {
     id: "BZ-PKL-007",
     title: "Bytes follow the end of the pickle",
-    severity: Severity::Low,
+    severity: Severity::Medium,
     explanation: "Loading stops at the STOP opcode, and what follows is ignored, unless the program that loads reads on. \
         The bytes were searched for further pickles.",
     remedy: "Find out what the bytes are for.",

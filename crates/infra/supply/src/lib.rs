@@ -9,6 +9,8 @@ pub mod impersonation;
 pub mod imports;
 pub mod manifests;
 pub mod secrets;
+mod shell;
+pub mod source;
 mod yaml;
 
 use bartizan_core::Rule;
@@ -32,7 +34,10 @@ pub const INSPECTORS: &[&dyn Inspect] = &[
     &manifests::GO_MODULE,
     &manifests::INSTALLED,
     &secrets::Secrets,
+    &source::Python,
+    &source::Notebook,
 ];
 
 /// The rules of this crate, by kind of file.
-pub const RULES: &[&[&Rule]] = &[advisories::RULES, impersonation::RULES, manifests::RULES, secrets::RULES];
+pub const RULES: &[&[&Rule]] =
+    &[advisories::RULES, impersonation::RULES, manifests::RULES, secrets::RULES, source::RULES];

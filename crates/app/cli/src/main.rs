@@ -13,6 +13,7 @@ mod exit;
 mod explain;
 mod incident;
 mod intel;
+mod model;
 mod place;
 mod scan;
 mod up;
@@ -36,6 +37,7 @@ enum Verb {
     Explain(explain::Arguments),
     Incident(incident::Arguments),
     Intel(intel::Arguments),
+    Model(model::Arguments),
     Access(access::Arguments),
     Audit(audit::Arguments),
     Config(config::Arguments),
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Verb::Up(arguments) => up::run(&arguments),
         Verb::Incident(arguments) => incident::run(&arguments),
         Verb::Intel(arguments) => intel::run(&arguments),
+        Verb::Model(arguments) => model::run(&arguments),
         Verb::Access(arguments) => access::run(&arguments),
         Verb::Config(arguments) => config::run(&arguments),
         Verb::Backup(arguments) => backup::backup(&arguments),

@@ -2,5 +2,6 @@
 
 pub mod audit;
 pub mod intel;
+pub mod model;
 pub mod scan;
 pub mod state;

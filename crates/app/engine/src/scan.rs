@@ -21,6 +21,7 @@ use thiserror::Error;
 
 use crate::intel::{Intel, IntelError, imported, judge};
 
+pub(crate) use digests::sha256;
 use walk::{Met, find};
 
 /// A scan could not begin.
@@ -68,7 +69,7 @@ pub struct Options<'a> {
 const STANDARD_INPUT: u64 = 1 << 30;
 
 /// Every inspector that `only` asks for.
-fn inspectors(only: &[Area]) -> Vec<&'static dyn Inspect> {
+pub(crate) fn inspectors(only: &[Area]) -> Vec<&'static dyn Inspect> {
     let mut all: Vec<&'static dyn Inspect> = bartizan_inspect::CONTAINERS.to_vec();
     all.extend(bartizan_artifact::INSPECTORS);
     all.extend(bartizan_supply::INSPECTORS);

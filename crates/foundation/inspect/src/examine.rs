@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use bartizan_core::{Completeness, Component, Finding};
 
-use crate::{Area, Findings, Format, Inspect, Source, named_like_a_model, recognise};
+use crate::{Area, Contents, Findings, Format, Inspect, Source, named_like_a_model, recognise};
 
 /// What is known about one root source after all inspectors saw it and its members.
 #[derive(Debug)]
@@ -30,6 +30,17 @@ pub struct Examination {
 /// Content that no inspector claims is no verdict: where it is a model or archive, or is named
 /// like one, the examination is partial, unless no inspector of models takes part.
 pub fn examine(root: &Source, inspectors: &[&dyn Inspect]) -> Examination {
+    examine_with(root, inspectors, None)
+}
+
+/// The same, and what is inside.
+pub fn examine_contents(root: &Source, inspectors: &[&dyn Inspect]) -> (Examination, Contents) {
+    let contents = RefCell::new(Contents::default());
+    let examination = examine_with(root, inspectors, Some(&contents));
+    (examination, contents.into_inner())
+}
+
+fn examine_with(root: &Source, inspectors: &[&dyn Inspect], contents: Option<&RefCell<Contents>>) -> Examination {
     let examination = RefCell::new(Examination {
         format: Format::Empty,
         inspectors: Vec::new(),
@@ -39,7 +50,7 @@ pub fn examine(root: &Source, inspectors: &[&dyn Inspect]) -> Examination {
         members: 0,
         members_not_inspected: 0,
     });
-    let (format, names, completeness) = visit(root, inspectors, &examination);
+    let (format, names, completeness) = visit(root, inspectors, contents, &examination);
     let mut examination = examination.into_inner();
     examination.format = format;
     examination.inspectors = names;
@@ -50,13 +61,18 @@ pub fn examine(root: &Source, inspectors: &[&dyn Inspect]) -> Examination {
 type Seen = (Format, Vec<&'static str>, Completeness);
 
 /// Looks at one source, and through it at its members, whose part goes into `examination`.
-fn visit(source: &Source, inspectors: &[&dyn Inspect], examination: &RefCell<Examination>) -> Seen {
+fn visit(
+    source: &Source,
+    inspectors: &[&dyn Inspect],
+    contents: Option<&RefCell<Contents>>,
+    examination: &RefCell<Examination>,
+) -> Seen {
     if let Err(exhausted) = source.budget().descend(source.depth()) {
         return (Format::Unknown, Vec::new(), Completeness::Partial(exhausted.to_string()));
     }
     let format = recognise(source);
     let visitor = |child: Source| {
-        let (_, names, completeness) = visit(&child, inspectors, examination);
+        let (_, names, completeness) = visit(&child, inspectors, contents, examination);
         let completeness = in_member(&child, completeness);
         let mut examination = examination.borrow_mut();
         examination.members += 1;
@@ -64,6 +80,9 @@ fn visit(source: &Source, inspectors: &[&dyn Inspect], examination: &RefCell<Exa
         examination.completeness = std::mem::take(&mut examination.completeness).and(completeness);
     };
     let mut findings = Findings::visiting(&visitor);
+    if let Some(contents) = contents {
+        findings = findings.describing(contents);
+    }
     let mut names = Vec::new();
     let mut seen_as_model = false;
     let mut completeness = Completeness::Complete;

@@ -1,8 +1,10 @@
 //! The one trait behind which every inspector stands.
 
+use std::cell::RefCell;
+
 use bartizan_core::{Completeness, Component, Finding};
 
-use crate::{Format, Source};
+use crate::{Contents, Format, Source};
 
 /// What an inspector is for; a scan can be limited to some of these.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -67,6 +69,7 @@ pub struct Findings<'a> {
     found: Vec<Finding>,
     components: Vec<Component>,
     visitor: Option<&'a dyn Fn(Source)>,
+    contents: Option<&'a RefCell<Contents>>,
     dropped: usize,
 }
 
@@ -82,6 +85,24 @@ impl<'a> Findings<'a> {
     /// None yet; sources that come out go to `visitor`.
     pub fn visiting(visitor: &'a dyn Fn(Source)) -> Self {
         Self { visitor: Some(visitor), ..Self::default() }
+    }
+
+    /// The same, to which inspectors also describe what is inside.
+    #[must_use]
+    pub fn describing(self, contents: &'a RefCell<Contents>) -> Self {
+        Self { contents: Some(contents), ..self }
+    }
+
+    /// Describes what is inside, where somebody wants to know.
+    pub fn describe(&self, describe: impl FnOnce(&mut Contents)) {
+        if let Some(contents) = self.contents {
+            describe(&mut contents.borrow_mut());
+        }
+    }
+
+    /// Whether somebody wants to know what is inside.
+    pub fn are_described(&self) -> bool {
+        self.contents.is_some()
     }
 
     /// Adds a finding.

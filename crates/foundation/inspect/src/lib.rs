@@ -18,6 +18,7 @@
 mod budget;
 mod codec;
 pub mod compressed;
+mod contents;
 mod examine;
 mod format;
 mod inspector;
@@ -31,7 +32,8 @@ mod window;
 pub mod zip;
 
 pub use budget::{Budget, Exhausted, Limits};
-pub use examine::{Examination, examine};
+pub use contents::{Contents, Tensor};
+pub use examine::{Examination, examine, examine_contents};
 pub use format::{Format, named_like_a_model, recognise};
 pub use inspector::{Area, Findings, Inspect};
 pub use mutation::mutations;

@@ -1,7 +1,7 @@
 //! GGUF: counts, typed key-value pairs, tensor descriptions, tensor data (ggml `docs/gguf.md`).
 
 use bartizan_core::{Completeness, Component, ComponentKind, Finding, Link, Rule, Severity, printable};
-use bartizan_inspect::{Findings, Format, Inspect, Limits, ReadError, Source, Window};
+use bartizan_inspect::{Findings, Format, Inspect, Limits, ReadError, Source, Tensor, Window};
 
 use crate::template::{Purpose, sign};
 
@@ -104,6 +104,8 @@ struct Described {
     size: Option<u64>,
     overflows: bool,
     elements: u64,
+    shape: Vec<u64>,
+    kind: u32,
 }
 
 impl Reader<'_, '_> {
@@ -135,6 +137,15 @@ impl Reader<'_, '_> {
         self.findings.component(component);
         for tensor in described {
             self.check(&tensor, start);
+            self.findings.describe(|contents| {
+                contents.tensor(Tensor {
+                    name: tensor.name,
+                    element: element(tensor.kind),
+                    // ggml counts dimensions from the fastest.
+                    shape: tensor.shape.into_iter().rev().collect(),
+                    bytes: tensor.size,
+                });
+            });
         }
         Ok(())
     }
@@ -164,6 +175,11 @@ impl Reader<'_, '_> {
         }
         if kind == UNSIGNED && key == "general.alignment" {
             self.alignment = u64::from(self.word()?);
+            return Ok(());
+        }
+        if self.findings.are_described() && kind == STRING {
+            let value = self.text(1000)?;
+            self.findings.describe(|contents| contents.text(&key, &value));
             return Ok(());
         }
         self.value(kind, 0)
@@ -218,8 +234,10 @@ impl Reader<'_, '_> {
             return Err(Stop::Lie(format!("a tensor has {sides} dimensions")));
         }
         let mut elements = Some(1_u64);
+        let mut shape = Vec::new();
         for _ in 0..sides {
             let side = self.long()?;
+            shape.push(side);
             elements = elements.and_then(|elements| elements.checked_mul(side));
         }
         let kind = self.word()?;
@@ -229,7 +247,7 @@ impl Reader<'_, '_> {
             _ => None,
         };
         let overflows = elements.is_none() || (size.is_none() && block(kind).is_some());
-        Ok(Described { name, offset, size, overflows, elements: elements.unwrap_or(0) })
+        Ok(Described { name, offset, size, overflows, elements: elements.unwrap_or(0), shape, kind })
     }
 
     fn fits(&self, count: u64, least: u64, what: &str) -> Result<(), Stop> {
@@ -271,6 +289,32 @@ const fn width(kind: u32) -> Option<u64> {
         10..=12 => Some(8),
         _ => None,
     }
+}
+
+/// Names of ggml types by number (`ggml/include/ggml.h`, `enum ggml_type`).
+fn element(kind: u32) -> String {
+    let name = match kind {
+        0 => "F32",
+        1 => "F16",
+        2 => "Q4_0",
+        3 => "Q4_1",
+        6 => "Q5_0",
+        7 => "Q5_1",
+        8 => "Q8_0",
+        10 => "Q2_K",
+        11 => "Q3_K",
+        12 => "Q4_K",
+        13 => "Q5_K",
+        14 => "Q6_K",
+        24 => "I8",
+        25 => "I16",
+        26 => "I32",
+        27 => "I64",
+        28 => "F64",
+        30 => "BF16",
+        other => return format!("type {other}"),
+    };
+    name.to_owned()
 }
 
 /// Elements and bytes of one block of a ggml type (`ggml/src/ggml.c`, `type_traits`).

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use bartizan_core::{Completeness, Component, ComponentKind, Finding, Link, Rule, Severity, printable};
-use bartizan_inspect::{Findings, Format, Inspect, Limits, Source};
+use bartizan_inspect::{Findings, Format, Inspect, Limits, Source, Tensor};
 
 use crate::hdf5::{Contents, contents};
 
@@ -78,6 +78,12 @@ impl Inspect for Hdf5 {
             }
         }
         findings.component(component(source, &contents));
+        findings.describe(|described| {
+            for array in &contents.arrays {
+                let (name, element) = (array.path.clone(), array.dtype.clone());
+                described.tensor(Tensor { name, element, shape: array.shape.clone(), bytes: None });
+            }
+        });
         contents.gaps.into_iter().fold(completeness, |all, gap| all.and(Completeness::Partial(gap)))
     }
 }

@@ -9,6 +9,7 @@ pub mod hdf5_file;
 pub mod keras;
 pub mod npy;
 pub mod onnx;
+mod opcodes;
 pub mod pickle;
 mod protobuf;
 pub mod repository;
@@ -17,6 +18,7 @@ pub mod saved_model;
 mod template;
 pub mod tflite;
 pub mod torch;
+pub mod weights;
 
 use bartizan_core::Rule;
 use bartizan_inspect::Inspect;

@@ -2,7 +2,7 @@
 //! when the elements are objects.
 
 use bartizan_core::Completeness;
-use bartizan_inspect::{Findings, Format, Inspect, Source};
+use bartizan_inspect::{Findings, Format, Inspect, Source, Tensor};
 
 /// Hands the pickle of an object array on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,9 +32,28 @@ impl Inspect for Npy {
         let spells = |word: &[u8]| header.windows(word.len()).any(|window| window == word);
         let simple = length <= 64 << 10 && ![&b"O"[..], b"object", b"[", b"\\"].into_iter().any(spells);
         let data = start + length;
+        findings.describe(|contents| {
+            let header = String::from_utf8_lossy(&header);
+            contents.tensor(Tensor {
+                name: source.file_name().strip_suffix(".npy").unwrap_or(source.file_name()).to_owned(),
+                element: field(&header, "descr").trim_matches(['\'', '"']).to_owned(),
+                shape: field(&header, "shape").split(',').filter_map(|side| side.trim().parse().ok()).collect(),
+                bytes: source.length().checked_sub(data),
+            });
+        });
         if !simple {
             findings.child(source.slice("objects", data, source.length().saturating_sub(data)));
         }
         Completeness::Complete
+    }
+}
+
+/// The value of a key of the header, a Python dictionary of literals, as it is spelled.
+fn field<'a>(header: &'a str, key: &str) -> &'a str {
+    let Some((_, rest)) = header.split_once(&format!("'{key}':")) else { return "" };
+    let rest = rest.trim_start();
+    match rest.strip_prefix('(') {
+        Some(inside) => inside.split(')').next().unwrap_or_default(),
+        None => rest.split([',', '}']).next().unwrap_or_default().trim(),
     }
 }

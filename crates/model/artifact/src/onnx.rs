@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use bartizan_core::{Completeness, Component, ComponentKind, Finding, Link, Rule, Severity, printable};
-use bartizan_inspect::{Findings, Format, Inspect, Limits, Source};
+use bartizan_inspect::{Findings, Format, Inspect, Limits, Source, Tensor};
 
 use crate::protobuf::{Content, Fields, numbers, text};
 
@@ -146,6 +146,16 @@ impl Walk<'_, '_> {
         let (mut operator, mut domain) = (String::new(), String::new());
         while let Some(field) = fields.next()? {
             match (message, field.number) {
+                (Message::Model, 2 | 3 | 4 | 6) if self.findings.are_described() => {
+                    let key = ["producer", "producer version", "domain", "", "description"];
+                    let key = key
+                        .get(usize::try_from(field.number).unwrap_or(0).saturating_sub(2))
+                        .copied()
+                        .unwrap_or_default();
+                    let value = text(self.source, field.content, 1000);
+                    self.findings.describe(|contents| contents.text(key, &value));
+                }
+                (Message::Model, 14) if self.findings.are_described() => self.metadata(field.content)?,
                 (Message::Node, 4) => operator = text(self.source, field.content, 100),
                 (Message::Node, 7) => domain = text(self.source, field.content, 100),
                 _ => {}
@@ -156,6 +166,11 @@ impl Walk<'_, '_> {
         }
         if message == Message::Node {
             self.operators += 1;
+            self.findings.describe(|contents| {
+                let domain =
+                    if KNOWN_DOMAINS.contains(&domain.as_str()) { String::new() } else { format!("{domain}::") };
+                contents.operator(&format!("{domain}{operator}"));
+            });
             self.operator(&operator, &domain, start);
         }
         Ok(())
@@ -170,18 +185,40 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// `StringStringEntryProto` of the model: licence, author, whatever its makers wrote.
+    fn metadata(&mut self, content: Content) -> Result<(), String> {
+        let Content::Range { start, end } = content else { return Ok(()) };
+        let mut fields = Fields::new(self.source, start, end);
+        let (mut key, mut value) = (String::new(), String::new());
+        while let Some(field) = fields.next()? {
+            match field.number {
+                1 => key = text(self.source, field.content, 100),
+                2 => value = text(self.source, field.content, 1000),
+                _ => {}
+            }
+        }
+        self.findings.describe(|contents| contents.text(&key, &value));
+        Ok(())
+    }
+
     fn tensor(&mut self, start: u64, end: u64) -> Result<(), String> {
         let mut fields = Fields::new(self.source, start, end);
         let (mut sides, mut kind, mut raw) = (Vec::new(), 0, None);
+        let mut name = String::new();
         while let Some(field) = fields.next()? {
             match (field.number, field.content) {
                 (1, content) => sides.extend(numbers(self.source, content, 64)?),
                 (2, Content::Number(value)) => kind = value,
+                (8, content) if self.findings.are_described() => name = text(self.source, content, 1000),
                 (9, Content::Range { start, end }) => raw = Some(end - start),
                 (13, Content::Range { start, end }) => self.external(start, end)?,
                 _ => {}
             }
         }
+        self.findings.describe(|contents| {
+            let element = ELEMENTS.get(usize::try_from(kind).unwrap_or(0)).copied().unwrap_or("?");
+            contents.tensor(Tensor { name, element: element.to_owned(), shape: sides.clone(), bytes: raw });
+        });
         let elements = sides
             .iter()
             .try_fold(1_u64, |product, side| i64::try_from(*side).ok().and_then(|_| product.checked_mul(*side)));
@@ -224,6 +261,35 @@ impl Walk<'_, '_> {
         Ok(())
     }
 }
+
+/// Names of `TensorProto.DataType` by number (onnx.proto3, release 1.17).
+const ELEMENTS: &[&str] = &[
+    "undefined",
+    "float",
+    "uint8",
+    "int8",
+    "uint16",
+    "int16",
+    "int32",
+    "int64",
+    "string",
+    "bool",
+    "float16",
+    "double",
+    "uint32",
+    "uint64",
+    "complex64",
+    "complex128",
+    "bfloat16",
+    "float8e4m3fn",
+    "float8e4m3fnuz",
+    "float8e5m2",
+    "float8e5m2fnuz",
+    "uint4",
+    "int4",
+    "float4e2m1",
+    "float8e8m0",
+];
 
 /// Bits of one element of a `TensorProto.DataType`; `None` where raw data has no fixed width.
 const fn width(kind: u64) -> Option<u64> {

@@ -8,7 +8,6 @@ mod effects;
 mod evidence;
 mod frames;
 mod joblib;
-mod lexer;
 mod machine;
 mod memo;
 mod policy;
@@ -17,12 +16,14 @@ mod state;
 mod value;
 
 use bartizan_core::{Completeness, Component, ComponentKind, Finding, Location, Position};
-use bartizan_inspect::{Findings, Format, Inspect, Limits, Source, named_like_a_model};
+use bartizan_inspect::{Contents, Findings, Format, Inspect, Limits, Source, Tensor, named_like_a_model};
 
 use evidence::Evidence;
 use machine::{Ending, run};
 use state::Loader;
 use value::{Plain, Value};
+
+use crate::weights::Weights;
 
 pub use rules::{
     CHANGED_IMPORT, COMPUTED_CALL, COMPUTED_IMPORT, DANGEROUS_CALLABLE, EXTENSION_CODE, FORBIDDEN_ARGUMENT,
@@ -98,7 +99,22 @@ impl Inspect for Pickle {
         if let Some(component) = component(source, &evidence) {
             findings.component(component);
         }
+        findings.describe(|contents| describe(source, &evidence, legacy_torch, contents));
         completeness
+    }
+}
+
+/// What is imported, and the tensors where the pickle makes nothing else.
+fn describe(source: &Source, evidence: &Evidence, legacy_torch: bool, contents: &mut Contents) {
+    evidence.names().for_each(|(name, times)| contents.operators_of(&name, times));
+    let weights = if legacy_torch { Weights::read(source) } else { Weights::described_by(source) };
+    for (name, tensor) in weights.iter().flat_map(Weights::tensors) {
+        contents.tensor(Tensor {
+            name: name.clone(),
+            element: tensor.element.torch().to_owned(),
+            shape: tensor.shape.clone(),
+            bytes: tensor.bytes(),
+        });
     }
 }
 

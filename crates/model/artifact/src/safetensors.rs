@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use bartizan_core::{Completeness, Component, ComponentKind, Finding, Link, Rule, Severity, printable};
-use bartizan_inspect::{Findings, Format, Inspect, Limits, Source};
+use bartizan_inspect::{Contents, Findings, Format, Inspect, Limits, Source};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::template::{Purpose, sign_in};
@@ -126,6 +126,7 @@ impl Inspect for Safetensors {
             Ok(header) => {
                 Checked { source, findings, data: source.length() - start }.header(&header);
                 findings.component(component(source, &header));
+                findings.describe(|contents| header.describe(contents));
             }
             Err(error) => {
                 let message = format!("the header is not understood: {}", printable(&error.to_string()));
@@ -246,6 +247,20 @@ impl Tensor {
 struct Header {
     tensors: Vec<(String, Tensor)>,
     metadata: Vec<(String, String)>,
+}
+
+impl Header {
+    fn describe(&self, contents: &mut Contents) {
+        for (name, tensor) in &self.tensors {
+            contents.tensor(bartizan_inspect::Tensor {
+                name: name.clone(),
+                element: tensor.dtype.clone(),
+                shape: tensor.shape.clone(),
+                bytes: tensor.data_offsets[1].checked_sub(tensor.data_offsets[0]),
+            });
+        }
+        self.metadata.iter().for_each(|(key, text)| contents.text(key, text));
+    }
 }
 
 impl<'de> Deserialize<'de> for Header {

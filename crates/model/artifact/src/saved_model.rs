@@ -115,6 +115,9 @@ impl Inspect for SavedModel {
         for (operator, (at, times)) in &operators {
             judge(source, operator, *at, *times, findings);
         }
+        findings.describe(|contents| {
+            operators.iter().for_each(|(operator, (_, times))| contents.operators_of(operator, *times));
+        });
         if root != Message::Metadata {
             let count: u64 = operators.values().map(|(_, times)| times).sum();
             findings.component(

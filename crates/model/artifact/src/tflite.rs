@@ -62,6 +62,7 @@ impl Inspect for TensorFlowLite {
         match custom_operators(source) {
             Ok((operators, customs)) => {
                 for operator in customs {
+                    findings.describe(|contents| contents.operator(&operator));
                     let name: String = printable(&operator).chars().take(100).collect();
                     let rule = match operator.strip_prefix("Flex") {
                         Some(flex) if acts(flex) => &DANGEROUS_OPERATOR,

@@ -19,7 +19,7 @@ pub(super) fn add(path: &Path, scanned: &mut Scanned) {
     if !scanned.components.iter().any(is_file) {
         return;
     }
-    match digest(path, scanned.file.bytes) {
+    match sha256(path, scanned.file.bytes) {
         Ok(digest) => {
             let name = name.clone();
             for part in &mut scanned.components {
@@ -35,7 +35,8 @@ pub(super) fn add(path: &Path, scanned: &mut Scanned) {
     }
 }
 
-fn digest(path: &Path, length: u64) -> Result<Digest, String> {
+/// The digest of the file, which must have the stated length.
+pub(crate) fn sha256(path: &Path, length: u64) -> Result<Digest, String> {
     let unreadable = |error: std::io::Error| format!("can't be read to its end: {error}");
     let mut file = File::open(path).map_err(unreadable)?;
     let mut hasher = Hasher::new();

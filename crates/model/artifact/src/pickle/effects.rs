@@ -1,10 +1,10 @@
 //! What opcodes do beyond the stack: import, call, change, and carry other programs.
 
-use super::lexer::{Operation, name};
 use super::policy::{Use, Verdict};
 use super::rules::{CHANGED_IMPORT, COMPUTED_CALL, COMPUTED_IMPORT, FORBIDDEN_ARGUMENT, SPECIAL_ATTRIBUTE};
 use super::state::{Fault, Machine};
 use super::value::{Plain, Value};
+use crate::opcodes::{Operation, name};
 
 /// Tuples within the arguments of a call that are looked into.
 const HANDED_DEPTH: u32 = 4;

@@ -6,9 +6,9 @@ use bartizan_core::{Finding, Rule};
 use bartizan_inspect::Source;
 use serde_json::json;
 
-use super::lexer::{Operation, name};
 use super::policy::{Use, Verdict, judge};
 use super::rules::{DANGEROUS_CALLABLE, UNKNOWN_CALLABLE};
+use crate::opcodes::{Operation, name};
 
 /// Most imports that are kept apart; real models have dozens.
 const MOST: usize = 10_000;
@@ -52,6 +52,11 @@ impl Evidence {
     /// language, which Python can't import.
     pub(super) fn in_torch_script(torch_script: bool) -> Self {
         Self { torch_script, ..Self::default() }
+    }
+
+    /// Every name that is imported, and how often.
+    pub(super) fn names(&self) -> impl Iterator<Item = (String, u64)> {
+        self.imports.iter().map(|import| (import.dotted(), import.times))
     }
 
     /// Takes note of an import; `None` when there are too many to follow.

@@ -3,7 +3,7 @@
 //! The Python unpickler enforces that; the C one did not before 3.13.15 and 3.14.7, and read other
 //! bytes from a file than from memory (cpython#154848). So every breach is a finding.
 
-use super::lexer::{Argument, Operation, name};
+use crate::opcodes::{Argument, Operation, name};
 
 const FRAME: u8 = 0x95;
 

@@ -9,11 +9,11 @@ use bartizan_inspect::{Source, Window};
 use super::evidence::Evidence;
 use super::frames::Frames;
 use super::joblib::{Array, Placeholders};
-use super::lexer::{Argument, LexError, Lexer, Operation};
 use super::memo::Memo;
 use super::rules::{EXTENSION_CODE, LYING_FRAME};
 use super::state::{Fault, Loader, Machine, STACK};
 use super::value::{Plain, Store, Value};
+use crate::opcodes::{Argument, LexError, Lexer, Operation};
 
 /// Opcodes between two looks at the budget.
 const BATCH: u64 = 4096;

@@ -5,9 +5,9 @@ use bartizan_inspect::Source;
 use super::evidence::Evidence;
 use super::frames::Frames;
 use super::joblib::Placeholders;
-use super::lexer::{LexError, Lexer, Operation, name};
 use super::memo::Memo;
 use super::value::{Plain, Store, Value};
+use crate::opcodes::{LexError, Lexer, Operation, name};
 
 /// Deepest stack that is followed; picklers write batches of a thousand.
 pub(super) const STACK: usize = 1 << 19;

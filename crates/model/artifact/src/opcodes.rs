@@ -8,7 +8,7 @@ const KEPT: usize = 512;
 
 /// An opcode's argument. Strings lie in [`Lexer::text`].
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) enum Argument {
+pub(crate) enum Argument {
     Nothing,
     Integer(i64),
     /// Characters; `whole` says whether all of them are kept.
@@ -25,16 +25,16 @@ pub(super) enum Argument {
 
 /// One opcode where it stands.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Operation {
-    pub(super) code: u8,
-    pub(super) start: u64,
-    pub(super) end: u64,
-    pub(super) argument: Argument,
+pub(crate) struct Operation {
+    pub(crate) code: u8,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) argument: Argument,
 }
 
 /// The program can't be read on.
 #[derive(Debug, Error)]
-pub(super) enum LexError {
+pub(crate) enum LexError {
     #[error("the pickle ends before STOP")]
     End,
     #[error("{0:#04x} is no opcode")]
@@ -55,36 +55,36 @@ impl From<ReadError> for LexError {
 }
 
 /// Reads operations one after another.
-pub(super) struct Lexer<'a> {
+pub(crate) struct Lexer<'a> {
     window: Window<'a>,
     text: Vec<u8>,
 }
 
 impl<'a> Lexer<'a> {
-    pub(super) fn new(window: Window<'a>) -> Self {
+    pub(crate) fn new(window: Window<'a>) -> Self {
         Self { window, text: Vec::new() }
     }
 
     /// The string argument of the last operation.
-    pub(super) fn text(&self) -> &[u8] {
+    pub(crate) fn text(&self) -> &[u8] {
         &self.text
     }
 
-    pub(super) fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.window.position()
     }
 
     /// Passes over bytes that are no opcodes.
-    pub(super) fn skip(&mut self, length: u64) -> Result<(), LexError> {
+    pub(crate) fn skip(&mut self, length: u64) -> Result<(), LexError> {
         Ok(self.window.skip(length)?)
     }
 
     /// The next byte, which is no opcode.
-    pub(super) fn byte(&mut self) -> Result<u8, LexError> {
+    pub(crate) fn byte(&mut self) -> Result<u8, LexError> {
         self.window.byte()?.ok_or(LexError::End)
     }
 
-    pub(super) fn next(&mut self) -> Result<Operation, LexError> {
+    pub(crate) fn next(&mut self) -> Result<Operation, LexError> {
         let start = self.window.position();
         let code = self.window.byte()?.ok_or(LexError::End)?;
         let argument = self.argument(code)?;
@@ -324,7 +324,7 @@ fn number(digits: &[u8], radix: u32) -> Option<u32> {
 }
 
 /// The name that CPython gives an opcode.
-pub(super) const fn name(code: u8) -> &'static str {
+pub(crate) const fn name(code: u8) -> &'static str {
     match code {
         b'(' => "MARK",
         b'.' => "STOP",

@@ -19,7 +19,7 @@ Examples:
   bartizan scan --only models,dependencies downloads/
   bartizan scan --format sarif --fail-on high . > scan.sarif
   bartizan scan --format cyclonedx . > bom.json          or spdx
-  bartizan scan --format openvex . > vex.json            edit it, then: bartizan scan --vex vex.json .
+  bartizan scan --format openvex . > vex.json ; bartizan scan --vex edited.json .
   bartizan scan --write-baseline known.json . ; bartizan scan --baseline known.json .
   curl -s https://example.org/model.pkl | bartizan scan -
   bartizan explain BZ-PKL-001
@@ -30,7 +30,7 @@ Ignores (bartizan-ignores.toml, or --ignores FILE):
   owner = \"ada@example.org\"
   reason = \"our own class, reviewed\"
   expires = 2027-06-30
-  justification = \"vulnerable_code_not_in_execute_path\"   # only to claim so in --format openvex
+  justification = \"vulnerable_code_not_in_execute_path\"   # optional: claimed by openvex
 
 Exit code: 1 when a finding is at least as bad as --fail-on; otherwise 2 when something that may hold
 a model could not be fully inspected; otherwise 0. Usage and internal errors: 3.")]

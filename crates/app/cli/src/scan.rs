@@ -1,5 +1,6 @@
 //! `bartizan scan`.
 
+mod exploitability;
 mod options;
 mod watch;
 
@@ -10,7 +11,7 @@ use anyhow::Context as _;
 use bartizan_core::{Severity, Timestamp, printable};
 use bartizan_engine::intel::{self, Intel};
 use bartizan_engine::scan::{Area, Options, scan};
-use bartizan_report::{Baseline, Ignores, Report, Specification, Style, cyclonedx, json, sarif, table};
+use bartizan_report::{Baseline, Ignores, Report, Specification, Style, cyclonedx, json, openvex, sarif, spdx, table};
 
 use crate::exit::Ended;
 pub(crate) use options::Arguments;
@@ -30,6 +31,7 @@ fn once(arguments: &Arguments) -> anyhow::Result<Ended> {
     };
     let named_day = date(arguments.as_of.as_deref())?;
     let today = named_day.clone().unwrap_or_else(today);
+    let exploitability = exploitability::read(&arguments.vex)?;
     let advisories = advisories(arguments)?;
     let popularity = intel::popularity(arguments.popular.as_deref())?;
     let ignore_file = ignore_file(arguments);
@@ -45,7 +47,8 @@ fn once(arguments: &Arguments) -> anyhow::Result<Ended> {
         intel: advisories.as_ref(),
         popularity: Some(&popularity),
         ignore_file: ignore_file.as_deref(),
-        digests: arguments.digests || matches!(arguments.format, Format::Cyclonedx | Format::Cyclonedx16),
+        digests: arguments.digests
+            || matches!(arguments.format, Format::Cyclonedx | Format::Cyclonedx16 | Format::Spdx),
         ..Options::default()
     };
     let mut report = scan(&arguments.paths, options)?.as_of(named_day);
@@ -57,6 +60,11 @@ fn once(arguments: &Arguments) -> anyhow::Result<Ended> {
         eprintln!("warning: {warning}");
         is_current = false;
     }
+    for line in exploitability.not_heeded() {
+        eprintln!("warning: {line}");
+        report = report.note(line.clone());
+    }
+    report = report.suppress(|finding| exploitability.accepts(finding));
     report = accept(report, arguments, &today)?;
     if let Some(path) = &arguments.write_baseline {
         let text = Baseline::of(&report).to_json();
@@ -128,6 +136,11 @@ fn print(report: &Report, format: Format) -> anyhow::Result<()> {
         Format::Sarif => sarif(report, VERSION),
         Format::Cyclonedx => cyclonedx(report, Specification::V1_7, VERSION),
         Format::Cyclonedx16 => cyclonedx(report, Specification::V1_6, VERSION),
+        Format::Spdx => spdx(report, VERSION),
+        Format::Openvex => openvex(report, VERSION).unwrap_or_else(|| {
+            eprintln!("no finding is about an advisory: nothing is written, as an OpenVEX document needs a statement");
+            String::new()
+        }),
         Format::Table => {
             let coloured =
                 std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

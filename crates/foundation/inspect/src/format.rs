@@ -27,6 +27,8 @@ pub enum Format {
     SavedModel,
     /// TensorFlow Lite.
     TfLite,
+    /// Core ML (a `Model`), `.mlmodel`.
+    CoreMl,
     /// GGML before GGUF.
     Ggml,
     /// 7-Zip.
@@ -73,6 +75,7 @@ impl Format {
             Self::Hdf5 => "hdf5",
             Self::SavedModel => "saved-model",
             Self::TfLite => "tflite",
+            Self::CoreMl => "coreml",
             Self::Ggml => "ggml",
             Self::SevenZip => "7z",
             Self::Rar => "rar",
@@ -154,6 +157,9 @@ pub fn recognise(source: &Source) -> Format {
     }
     if ends_like_a_zip(source) {
         return Format::Zip;
+    }
+    if is_core_ml(source) {
+        return Format::CoreMl;
     }
     if is_lzma(&head) {
         return Format::Lzma;
@@ -263,6 +269,36 @@ fn protobuf_model(source: &Source) -> Option<Format> {
     } else {
         None
     }
+}
+
+/// Walks the top-level fields of a Core ML `Model` (`Model.proto` of coremltools): a specification version (1),
+/// a description (2), and what the model is (200 to 3000).
+fn is_core_ml(source: &Source) -> bool {
+    if source.head(1) != [0x08] {
+        return false;
+    }
+    let (mut offset, mut is_described, mut is_some_model) = (0_u64, false, false);
+    for _ in 0..64 {
+        if offset >= source.length() {
+            break;
+        }
+        let length = usize::try_from((source.length() - offset).min(20)).unwrap_or(20);
+        let record = source.read(offset, length).unwrap_or_default();
+        let Some((tag, used)) = varint(&record) else { return false };
+        let Some((value, width)) = record.get(used..).and_then(varint) else { return false };
+        let bytes = match (tag >> 3, tag & 7) {
+            (1 | 10, 0) => 0,
+            (2 | 200..=3000, 2) => value,
+            _ => return false,
+        };
+        is_described |= tag >> 3 == 2;
+        is_some_model |= tag >> 3 >= 200;
+        let Some(next) = offset.checked_add((used + width) as u64).and_then(|at| at.checked_add(bytes)) else {
+            return false;
+        };
+        offset = next;
+    }
+    is_described && is_some_model
 }
 
 fn varint(bytes: &[u8]) -> Option<(u64, usize)> {

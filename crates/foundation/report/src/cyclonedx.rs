@@ -1,13 +1,14 @@
 //! The inventory of a report as a CycloneDX bill of materials (ECMA-424), with models as
 //! machine-learning components and known weaknesses of packages.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use bartizan_core::{Basis, Component, ComponentKind, Finding, Position, Severity};
+use bartizan_core::{Basis, Component, ComponentKind, Position};
 use serde_json::{Map, Value, json as object};
 use uuid::Uuid;
 
 use crate::Report;
+use crate::inventory::{Inventory, kind};
 
 /// Which version of the specification to follow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,26 +31,11 @@ impl Specification {
 /// Pretty-printed CycloneDX JSON with a final line feed. The serial number follows from the content; a
 /// timestamp appears only where the report has a date.
 pub fn cyclonedx(report: &Report, specification: Specification, version: &str) -> String {
-    let groups = groups(report.components());
-    let by_name: BTreeMap<&str, &str> = groups
-        .iter()
-        .filter_map(|(reference, group)| group.first().map(|first| (first.name.as_str(), reference.as_str())))
-        .collect();
-    let components: Vec<Value> = groups.iter().map(|(reference, group)| component(reference, group)).collect();
-    let dependencies: Vec<Value> = groups
-        .iter()
-        .map(|(reference, group)| {
-            let wanted = group.iter().flat_map(|component| &component.requires);
-            let known = |wanted: &String| {
-                if groups.contains_key(wanted) {
-                    Some(wanted.clone())
-                } else {
-                    by_name.get(wanted.as_str()).map(|known| (*known).to_owned())
-                }
-            };
-            let on: BTreeSet<String> = wanted.filter_map(known).filter(|on| on != reference).collect();
-            object!({ "ref": reference, "dependsOn": on })
-        })
+    let inventory = Inventory::of(report);
+    let components: Vec<Value> = inventory.parts().map(|(reference, group)| component(reference, group)).collect();
+    let dependencies: Vec<Value> = inventory
+        .parts()
+        .map(|(reference, _)| object!({ "ref": reference, "dependsOn": inventory.required(reference) }))
         .collect();
     let mut metadata = Map::new();
     if let Some(date) = report.date() {
@@ -67,39 +53,13 @@ pub fn cyclonedx(report: &Report, specification: Specification, version: &str) -
         "metadata": metadata,
         "components": components,
         "dependencies": dependencies,
-        "vulnerabilities": vulnerabilities(report, &groups),
+        "vulnerabilities": vulnerabilities(report, &inventory),
     });
     let serial = Uuid::new_v5(&Uuid::NAMESPACE_OID, document.to_string().as_bytes());
     if let Some(document) = document.as_object_mut() {
         document.insert("serialNumber".to_owned(), format!("urn:uuid:{serial}").into());
     }
     format!("{document:#}\n")
-}
-
-/// One entry for each package or file, wherever it is mentioned; the key is its `bom-ref`.
-fn groups(components: &[Component]) -> BTreeMap<String, Vec<&Component>> {
-    let mut groups: BTreeMap<String, Vec<&Component>> = BTreeMap::new();
-    for component in components {
-        groups.entry(reference(component)).or_default().push(component);
-    }
-    groups
-}
-
-fn reference(component: &Component) -> String {
-    match (&component.purl, &component.version) {
-        (Some(purl), _) => purl.clone(),
-        (None, Some(version)) => format!("{}:{}@{version}", kind(component.kind), component.name),
-        (None, None) => format!("{}:{}", kind(component.kind), component.name),
-    }
-}
-
-const fn kind(kind: ComponentKind) -> &'static str {
-    match kind {
-        ComponentKind::Model => "machine-learning-model",
-        ComponentKind::Library => "library",
-        ComponentKind::Dataset => "data",
-        ComponentKind::File => "file",
-    }
 }
 
 fn component(reference: &str, group: &[&Component]) -> Value {
@@ -191,38 +151,24 @@ fn model_card(component: &Component) -> Value {
 }
 
 /// Findings about packages, one entry an advisory.
-fn vulnerabilities(report: &Report, groups: &BTreeMap<String, Vec<&Component>>) -> Vec<Value> {
-    let mut by_id: BTreeMap<&str, (Vec<&Finding>, BTreeSet<&str>)> = BTreeMap::new();
-    for finding in report.findings() {
-        let text = |key: &str| finding.evidence.get(key).and_then(Value::as_str);
-        let (Some(advisory), Some(package)) = (text("advisory"), text("package")) else { continue };
-        if groups.contains_key(package) {
-            let entry = by_id.entry(advisory).or_default();
-            entry.0.push(finding);
-            entry.1.insert(package);
-        }
-    }
-    by_id
-        .into_iter()
-        .map(|(id, (findings, packages))| {
-            let worst = findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Info);
-            let aliases: BTreeSet<&str> = findings
+fn vulnerabilities(report: &Report, inventory: &Inventory<'_>) -> Vec<Value> {
+    let weaknesses = inventory.weaknesses(report);
+    weaknesses
+        .iter()
+        .map(|(id, weakness)| {
+            let references: Vec<Value> = weakness
+                .aliases
                 .iter()
-                .filter_map(|finding| finding.evidence.get("aliases").and_then(Value::as_array))
-                .flatten()
-                .filter_map(Value::as_str)
                 .filter(|alias| *alias != id)
+                .map(|alias| object!({ "id": alias, "source": { "name": source(alias) } }))
                 .collect();
-            let references: Vec<Value> =
-                aliases.iter().map(|alias| object!({ "id": alias, "source": { "name": source(alias) } })).collect();
-            let affects: Vec<Value> = packages.iter().map(|package| object!({ "ref": package })).collect();
-            let message = findings.first().map_or("", |finding| finding.message.as_str());
+            let affects: Vec<Value> = weakness.packages.iter().map(|package| object!({ "ref": package })).collect();
             object!({
                 "id": id,
                 "source": { "name": source(id) },
                 "references": references,
-                "ratings": [{ "severity": worst }],
-                "description": message,
+                "ratings": [{ "severity": weakness.severity() }],
+                "description": weakness.message(),
                 "affects": affects,
             })
         })

@@ -1,4 +1,4 @@
-//! Findings that somebody accepted: baselines, and ignores with owner, reason and expiry.
+//! Findings that do not count: baselines, ignores with owner, reason and expiry, and what VEX says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,7 +8,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Report, fingerprint};
+use crate::{Justification, Report, fingerprint};
 
 /// An ignore is past its date.
 pub const EXPIRED_IGNORE: Rule = Rule {
@@ -35,6 +35,27 @@ pub enum Suppression {
         reason: String,
         /// The last day, as YYYY-MM-DD.
         expires: String,
+        /// Why the weakness does no harm here, where the owner claims that and not only accepts it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        justification: Option<Justification>,
+    },
+    /// A VEX document says that the package is not, or no longer, affected.
+    Vex {
+        /// Who says so.
+        author: String,
+        /// The id of the document.
+        document: String,
+        /// `not_affected` or `fixed`.
+        status: &'static str,
+        /// Why, in the words of VEX.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        justification: Option<Justification>,
+        /// Why, in the author's words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        impact: Option<String>,
+        /// The product within which that holds, where the statement names the package as a part of one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        product: Option<String>,
     },
 }
 
@@ -42,7 +63,17 @@ impl fmt::Display for Suppression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Baseline => f.write_str("in the baseline"),
-            Self::Ignored { owner, reason, expires } => write!(f, "ignored by {owner} until {expires}: {reason}"),
+            Self::Ignored { owner, reason, expires, .. } => write!(f, "ignored by {owner} until {expires}: {reason}"),
+            Self::Vex { author, document, status, justification, impact, product } => {
+                write!(f, "{status} according to {author} ({document})")?;
+                if let Some(product) = product {
+                    write!(f, " within {product}")?;
+                }
+                if let Some(justification) = justification {
+                    write!(f, ": {}", justification.as_str())?;
+                }
+                impact.as_ref().map_or(Ok(()), |impact| write!(f, ": {impact}"))
+            }
         }
     }
 }
@@ -140,6 +171,7 @@ struct Entry {
     owner: String,
     reason: String,
     expires: toml::Value,
+    justification: Option<String>,
 }
 
 /// Decisions to accept findings, each with owner, reason and last day.
@@ -154,11 +186,12 @@ struct Ignore {
     owner: String,
     reason: String,
     expires: String,
+    justification: Option<Justification>,
 }
 
 impl Ignores {
     /// Reads TOML: `[[ignore]]` with `owner`, `reason`, `expires`, and at least one of `rule`, `path` (a
-    /// glob) and `fingerprint`.
+    /// glob) and `fingerprint`. `justification`, one of those of VEX, claims that the weakness does no harm here.
     ///
     /// # Errors
     /// The text is no TOML, or an entry is incomplete.
@@ -186,8 +219,15 @@ impl Ignores {
                 .path
                 .map(|glob| GlobBuilder::new(&glob).literal_separator(true).build().map(|glob| glob.compile_matcher()));
             let path = path.transpose().map_err(|error| wrong(&format!("`path` is no glob: {error}")))?;
+            let justification = match entry.justification {
+                Some(word) => Some(Justification::parse(&word).ok_or_else(|| {
+                    let known = Justification::ALL.map(Justification::as_str).join(", ");
+                    wrong(&format!("`justification` must be one of {known}"))
+                })?),
+                None => None,
+            };
             let (rule, fingerprint) = (entry.rule, entry.fingerprint);
-            Ok(Ignore { rule, path, fingerprint, owner: entry.owner, reason: entry.reason, expires })
+            Ok(Ignore { rule, path, fingerprint, owner: entry.owner, reason: entry.reason, expires, justification })
         };
         file.ignore.into_iter().enumerate().map(read).collect::<Result<_, _>>().map(Self)
     }
@@ -199,6 +239,7 @@ impl Ignores {
             owner: ignore.owner.clone(),
             reason: ignore.reason.clone(),
             expires: ignore.expires.clone(),
+            justification: ignore.justification,
         })
     }
 

@@ -7,6 +7,7 @@ pub mod gguf;
 mod hdf5;
 pub mod hdf5_file;
 pub mod keras;
+pub mod not_inspected;
 pub mod npy;
 pub mod onnx;
 mod opcodes;
@@ -36,6 +37,7 @@ pub const INSPECTORS: &[&dyn Inspect] = &[
     &saved_model::SavedModel,
     &tflite::TensorFlowLite,
     &repository::Repository,
+    &not_inspected::NotInspected,
 ];
 
 /// The rules of this crate, by format.

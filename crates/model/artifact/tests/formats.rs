@@ -252,3 +252,58 @@ fn no_function_on_the_list_may_be_handed_a_class_that_may_only_be_made_empty() {
     }
     assert!(tried > 500, "{tried}");
 }
+
+#[track_caller]
+fn is_a_gap(name: &str, bytes: &[u8], reason: &str) {
+    match look(name, bytes).completeness {
+        bartizan_core::Completeness::Partial(said) => {
+            assert_eq!(said, format!("{reason} is recognised but not inspected"));
+        }
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+#[test]
+fn models_that_nobody_looks_into_are_a_gap_whatever_they_are_called() {
+    is_a_gap("a.txt", b"Rar!\x1a\x07\x00 of version 4", "rar");
+    is_a_gap("a.txt", b"Rar!\x1a\x07\x01\x00 of version 5", "rar");
+    // specificationVersion 8, a description, an mlProgram (502) or a neuralNetwork (500).
+    for kind in [b"\xb2\x1f", b"\xa2\x1f"] {
+        let model = [b"\x08\x08\x12\x03\x0a\x01x" as &[u8], kind, b"\x02\x08\x01"].concat();
+        is_a_gap("a.txt", &model, "coreml");
+    }
+    let manifest = br#"{"fileFormatVersion": "1.0.0", "itemInfoEntries": {}, "rootModelIdentifier": "A"}"#;
+    is_a_gap("m.mlpackage/Manifest.json", manifest, "a Core ML package");
+    for text in [
+        "<?xml version=\"1.0\"?>\n<net name=\"m\" version=\"11\">\n<layers/></net>",
+        "\u{feff}<!-- <x> --> <net version='10'/>",
+    ] {
+        is_a_gap("a.txt", text.as_bytes(), "OpenVINO IR");
+    }
+    let far = format!("<!--{}--><net version='10'/>", " ".repeat(1 << 20));
+    is_a_gap("a.txt", far.as_bytes(), "XML whose root element is far from its start");
+}
+
+#[test]
+fn text_and_messages_that_only_resemble_a_model_are_no_gap() {
+    for (name, text) in [
+        ("a.xml", "<?xml version=\"1.0\"?><network version=\"11\"/>"),
+        ("a.xml", "<net name=\"fishing\"/>"),
+        ("a.xml", "<a><net version=\"11\"/></a>"),
+        ("Manifest.json", "{\"rootModelIdentifier\": 1}"),
+        ("Manifest.json", "{"),
+        ("a.bin2", "\u{8}\u{8}"),
+        ("a.bin2", "\u{8}\u{8}\u{12}\u{3}abc\u{1a}\u{1}x"),
+    ] {
+        assert!(look(name, text.as_bytes()).completeness.is_complete(), "{text}");
+    }
+}
+
+#[test]
+fn a_configuration_does_not_escape_its_inspector_by_looking_like_a_manifest() {
+    let lambda =
+        br#"{"itemInfoEntries": {}, "rootModelIdentifier": "A", "class_name": "Sequential", "config": {"layers":
+        [{"class_name": "Lambda", "config": {"function": ["4wEAAAA=", null, null]}}]}}"#;
+    let seen = look("Manifest.json", lambda);
+    assert!(!seen.findings.is_empty() && !seen.completeness.is_complete(), "{seen:?}");
+}

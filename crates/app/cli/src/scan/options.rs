@@ -18,7 +18,8 @@ Examples:
   bartizan scan .                                        a whole project
   bartizan scan --only models,dependencies downloads/
   bartizan scan --format sarif --fail-on high . > scan.sarif
-  bartizan scan --format cyclonedx . > bom.json
+  bartizan scan --format cyclonedx . > bom.json          or spdx
+  bartizan scan --format openvex . > vex.json ; bartizan scan --vex edited.json .
   bartizan scan --write-baseline known.json . ; bartizan scan --baseline known.json .
   curl -s https://example.org/model.pkl | bartizan scan -
   bartizan explain BZ-PKL-001
@@ -29,6 +30,7 @@ Ignores (bartizan-ignores.toml, or --ignores FILE):
   owner = \"ada@example.org\"
   reason = \"our own class, reviewed\"
   expires = 2027-06-30
+  justification = \"vulnerable_code_not_in_execute_path\"   # optional: claimed by openvex
 
 Exit code: 1 when a finding is at least as bad as --fail-on; otherwise 2 when something that may hold
 a model could not be fully inspected; otherwise 0. Usage and internal errors: 3.")]
@@ -65,6 +67,10 @@ pub(crate) struct Arguments {
     /// Accepted findings with owner, reason and last day [default: bartizan-ignores.toml, if it is here]
     #[arg(long, value_name = "FILE")]
     pub(super) ignores: Option<PathBuf>,
+
+    /// An OpenVEX document: advisories that it calls `not_affected` or `fixed` for a package don't count; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(super) vex: Vec<PathBuf>,
 
     /// Patterns of files to pass over, as in a .gitignore [default: .bartizanignore, if it is here]
     #[arg(long, value_name = "FILE")]
@@ -120,6 +126,10 @@ pub(super) enum Format {
     /// CycloneDX 1.6
     #[value(name = "cyclonedx-1.6")]
     Cyclonedx16,
+    /// SPDX 3.0.1 (JSON-LD), the inventory with AI and Dataset profiles
+    Spdx,
+    /// OpenVEX 0.2.0, a statement for each advisory and package
+    Openvex,
 }
 
 fn area(word: &str) -> Result<Area, String> {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use bartizan_core::{Completeness, ComponentKind, Digest};
+use bartizan_core::{Completeness, Component, ComponentKind, Digest};
 use bartizan_signing::Hasher;
 
 use super::Scanned;
@@ -12,19 +12,24 @@ use super::Scanned;
 /// Bytes read at a time: small enough to stay in the processor's nearest cache between the copy and the hash.
 const CHUNK: usize = 32 << 10;
 
-/// Gives the model that the file is its digest; a file that can't be read to its end is incomplete.
+/// Gives the model that the file is its digest, and models within it the file's as `container-sha-256`; a file that
+/// can't be read to its end is incomplete.
 pub(super) fn add(path: &Path, scanned: &mut Scanned) {
-    let name = &scanned.file.path;
-    let is_file = |part: &bartizan_core::Component| part.kind == ComponentKind::Model && part.location.path == *name;
-    if !scanned.components.iter().any(is_file) {
+    let name = scanned.file.path.clone();
+    let is_within = |path: &str| path.strip_prefix(&name).is_some_and(|rest| rest.starts_with('!'));
+    let is_in_file = |part: &Component| {
+        part.kind == ComponentKind::Model && (part.location.path == name || is_within(&part.location.path))
+    };
+    if !scanned.components.iter().any(is_in_file) {
         return;
     }
     match sha256(path, scanned.file.bytes) {
         Ok(digest) => {
-            let name = name.clone();
-            for part in &mut scanned.components {
-                if part.kind == ComponentKind::Model && part.location.path == name {
+            for part in scanned.components.iter_mut().filter(|part| is_in_file(part)) {
+                if part.location.path == name {
                     part.digest = Some(digest);
+                } else {
+                    *part = part.clone().derived("container-sha-256", digest.hex());
                 }
             }
         }

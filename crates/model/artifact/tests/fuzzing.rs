@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bartizan_artifact::{gguf, hdf5_file, keras, onnx, pickle, repository, safetensors, saved_model, tflite};
+use bartizan_artifact::{gguf, hdf5_file, keras, onnx, pickle, repository, safetensors, saved_model, tflite, weights};
 use bartizan_inspect::{mutations, zip};
 
 fn seeds() -> Vec<Vec<u8>> {
@@ -20,7 +20,10 @@ fn seeds() -> Vec<Vec<u8>> {
     seeds.push([&(header.len() as u64).to_le_bytes()[..], header, &[0; 8]].concat());
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let fixture = |name: &str| std::fs::read(fixtures.join(name)).unwrap_or_default();
-    seeds.extend(["dense.h5", "lambda.h5", "external-link.h5", "arrays.joblib"].map(fixture));
+    seeds.extend(
+        ["dense.h5", "lambda.h5", "external-link.h5", "arrays.joblib", "checkpoint.pt", "checkpoint-old.pt"]
+            .map(fixture),
+    );
     seeds.push(br#"{"class_name":"Lambda","config":{"function":["4wEA"],"layers":[{"module":"os"}]}}"#.to_vec());
     seeds.push(b"\x08\x01\x12\x0c\x12\x0a\x0a\x08\x12\x06PyFunc".to_vec());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().find(|folder| folder.join("Cargo.lock").exists());
@@ -52,6 +55,7 @@ fn damaged_input_neither_panics_nor_runs_away() {
         keras::fuzz_one(&bytes);
         saved_model::fuzz_one(&bytes);
         tflite::fuzz_one(&bytes);
+        weights::fuzz_one(&bytes);
         repository::fuzz_one(&bytes);
         assert!(start.elapsed() < Duration::from_secs(5), "input {count} runs away: {bytes:02x?}");
         if Instant::now() > end {

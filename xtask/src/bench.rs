@@ -12,7 +12,10 @@ const BENCHES: &[(&str, &[&str])] = &[
     ("secrets", &["python3", "bench/secret_search.py"]),
     ("dependencies", &["python3", "bench/dependencies.py"]),
     ("project", &["python3", "bench/project.py"]),
-    ("convert", &["/usr/bin/python3", "-W", "ignore", "bench/convert.py", "target/release/bartizan", "--megabytes", "500"]),
+    (
+        "convert",
+        &["/usr/bin/python3", "-W", "ignore", "bench/convert.py", "target/release/bartizan", "--megabytes", "500"],
+    ),
     ("ledger", &["cargo", "bench", "--package", "bartizan-ledger", "--bench", "durable"]),
     ("door", &["python3", "bench/door.py"]),
     ("drills", &["python3", "bench/drills.py"]),

@@ -8,8 +8,19 @@ use anyhow::{Context as _, ensure};
 use crate::workspace::root;
 
 /// Foundation crates, from the lowest; each may depend only on those before it.
-const FOUNDATION: &[&str] =
-    &["core", "storage", "inspect", "sensitive", "statistics", "inference", "signing", "report", "ledger", "access"];
+const FOUNDATION: &[&str] = &[
+    "core",
+    "storage",
+    "inspect",
+    "sensitive",
+    "statistics",
+    "inference",
+    "signing",
+    "report",
+    "ledger",
+    "access",
+    "catalog",
+];
 
 /// Arrows within one pillar, as `ARCHITECTURE.md` lists them.
 const WITHIN: &[(&str, &str)] = &[("respond", "detect"), ("serve", "engine"), ("cli", "engine"), ("cli", "serve")];

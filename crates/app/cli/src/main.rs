@@ -13,6 +13,7 @@ mod exit;
 mod explain;
 mod incident;
 mod intel;
+mod inventory;
 mod model;
 mod place;
 mod scan;
@@ -37,6 +38,7 @@ enum Verb {
     Explain(explain::Arguments),
     Incident(incident::Arguments),
     Intel(intel::Arguments),
+    Inventory(inventory::Arguments),
     Model(model::Arguments),
     Access(access::Arguments),
     Audit(audit::Arguments),
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Verb::Up(arguments) => up::run(&arguments),
         Verb::Incident(arguments) => incident::run(&arguments),
         Verb::Intel(arguments) => intel::run(&arguments),
+        Verb::Inventory(arguments) => inventory::run(&arguments),
         Verb::Model(arguments) => model::run(&arguments),
         Verb::Access(arguments) => access::run(&arguments),
         Verb::Config(arguments) => config::run(&arguments),

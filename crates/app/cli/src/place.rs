@@ -14,6 +14,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// The state folder that is named, or the default one.
+    pub(crate) fn of(state: Option<PathBuf>) -> Self {
+        let default = || std::env::var_os("BARTIZAN_STATE").map_or_else(|| PathBuf::from(".bartizan"), PathBuf::from);
+        Self { state: state.unwrap_or_else(default), config: None }
+    }
+
     /// The configuration file, where there is one. One that was named must be there.
     pub(crate) fn config(&self) -> Option<PathBuf> {
         let default = || Some(PathBuf::from("bartizan.toml")).filter(|path| path.exists());

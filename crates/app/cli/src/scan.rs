@@ -14,6 +14,8 @@ use bartizan_engine::scan::{Area, Options, scan};
 use bartizan_report::{Baseline, Ignores, Report, Specification, Style, cyclonedx, json, openvex, sarif, spdx, table};
 
 use crate::exit::Ended;
+use crate::inventory;
+use crate::place::Place;
 pub(crate) use options::Arguments;
 use options::{Format, Profile};
 
@@ -48,6 +50,7 @@ fn once(arguments: &Arguments) -> anyhow::Result<Ended> {
         popularity: Some(&popularity),
         ignore_file: ignore_file.as_deref(),
         digests: arguments.digests
+            || arguments.record.is_some()
             || matches!(arguments.format, Format::Cyclonedx | Format::Cyclonedx16 | Format::Spdx),
         ..Options::default()
     };
@@ -69,6 +72,12 @@ fn once(arguments: &Arguments) -> anyhow::Result<Ended> {
     if let Some(path) = &arguments.write_baseline {
         let text = Baseline::of(&report).to_json();
         std::fs::write(path, text).with_context(|| format!("can't write the baseline `{}`", path.display()))?;
+    }
+    if let Some(project) = &arguments.record {
+        let place = Place::of(arguments.state.clone());
+        if let Err(refused) = inventory::record(&place, project, &report)? {
+            return Ok(refused);
+        }
     }
     print(&report, arguments.format)?;
     let packages = report.components().iter().any(|part| part.purl.is_some());

@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError};
 use bartizan_access::{
     AccessError, ApiKey, IssuedKey, Operation, Policies, Principal, Resource, Restriction, RestrictionKind, Role,
 };
+use bartizan_catalog::{Snapshot, Summary};
 use bartizan_core::{Event, Incident, Outcome, Secret, Tenant, event_id};
 use bartizan_detect::{RuleEngine, Sigma};
 use thiserror::Error;
@@ -36,6 +37,9 @@ pub(crate) enum AdminError {
     /// The new configuration can't be used; the old one stays.
     #[error("the configuration in force stays as it is: {0}")]
     Reload(#[from] ServeError),
+    /// The catalog can't be read or written.
+    #[error(transparent)]
+    Catalog(#[from] bartizan_catalog::CatalogError),
     /// What was sent is not understood.
     #[error("{0}")]
     Invalid(String),
@@ -340,6 +344,20 @@ impl House {
             }
         }
         Ok(())
+    }
+
+    /// Keeps what a scan found of a project in place of what was known of it.
+    pub(crate) async fn record_inventory(&self, actor: &Actor, snapshot: Snapshot) -> Result<Summary, AdminError> {
+        let digest = bartizan_signing::digest(snapshot.to_json().to_string().as_bytes());
+        let target = format!("{} {digest}", snapshot.project);
+        self.intend(actor, Operation::RecordInventory, "RecordInventory", &target).await?;
+        Ok(self.catalog.record(snapshot, self.clock.now())?)
+    }
+
+    /// Forgets a project's inventory.
+    pub(crate) async fn forget_project(&self, actor: &Actor, project: &str) -> Result<(), AdminError> {
+        self.intend(actor, Operation::RecordInventory, "ForgetInventory", &bartizan_core::printable(project)).await?;
+        Ok(self.catalog.forget(project)?)
     }
 
     fn principal_id(&self, id_or_name: &str) -> Result<String, AdminError> {

@@ -6,6 +6,7 @@
 
 mod access;
 mod incidents;
+mod inventory;
 mod ledger;
 mod openapi;
 mod problem;
@@ -43,6 +44,15 @@ fn routes() -> Router<Arc<House>> {
         .route("/api/v1/incidents", get(incidents::list))
         .route("/api/v1/incidents/{id}", get(incidents::show))
         .route("/api/v1/incidents/{id}/{verb}", post(incidents::respond))
+        .route("/api/v1/inventory", get(inventory::list))
+        .route(
+            "/api/v1/inventory/{project}",
+            get(inventory::show)
+                .put(inventory::record)
+                .delete(inventory::forget)
+                .layer(axum::extract::DefaultBodyLimit::max(inventory::LARGEST)),
+        )
+        .route("/api/v1/affected/{advisory}", get(inventory::affected))
         .route("/api/v1/rules", get(incidents::rules))
         .route("/api/v1/ledger/entries", get(ledger::entries))
         .route("/api/v1/ledger/entries/{index}/proof", get(ledger::proof))

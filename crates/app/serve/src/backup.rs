@@ -22,7 +22,7 @@ use crate::house::House;
 
 /// What a backup holds, in the order in which it is copied: the ledger's checkpoint before what it
 /// covers, the write-ahead segments before the tiles that are made of them.
-const PARTS: [&str; 7] = ["format", "node", "keys", "access", "incidents", "ledger/checkpoint", "ledger"];
+const PARTS: [&str; 8] = ["format", "node", "keys", "access", "incidents", "catalog", "ledger/checkpoint", "ledger"];
 /// Copies that are tried when the ledger moves on in between.
 const TRIES: usize = 8;
 

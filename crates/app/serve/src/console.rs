@@ -6,6 +6,7 @@ mod chart;
 mod failure;
 mod frame;
 mod incidents;
+mod inventory;
 mod ledger;
 mod login;
 mod overview;
@@ -55,6 +56,8 @@ pub(crate) fn routes(_house: &Arc<House>) -> Router<Arc<House>> {
         .route("/incidents", get(incidents::list))
         .route("/incidents/{id}", get(incidents::show))
         .route("/incidents/{id}/{verb}", post(incidents::respond))
+        .route("/inventory", get(inventory::list))
+        .route("/inventory/{project}", get(inventory::show))
         .route("/ledger", get(ledger::list))
         .route("/ledger/{index}", get(ledger::show))
         .route("/ledger/{index}/proof", get(ledger::proof_file))

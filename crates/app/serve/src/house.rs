@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 use bartizan_access::{Directory, Policies, Role, one_time_password};
+use bartizan_catalog::Catalog;
 use bartizan_core::{Asset, AssetKind, Clock, Event, Outcome, Secret, Tenant, event_id};
 use bartizan_detect::{RuleEngine, Sigma};
 use bartizan_engine::state::StateFolder;
@@ -48,6 +49,7 @@ pub(crate) struct House {
     pub(crate) policies: ArcSwap<Policies>,
     pub(crate) ledger: LedgerHandle,
     pub(crate) responder: Arc<Responder>,
+    pub(crate) catalog: Catalog,
     pub(crate) monitor: Arc<Mutex<Monitor>>,
     pub(crate) rules: Arc<Mutex<Box<dyn RuleEngine>>>,
     pub(crate) watch: Watch,
@@ -144,6 +146,7 @@ impl House {
             clock: clock.clone(),
             live: live.clone(),
         };
+        let catalog = Catalog::new(storage.clone(), &state.path().join("catalog"));
         let traffic = Arc::new(Traffic::default());
         let watch = Watch::start(watchers, traffic.clone())
             .map_err(|source| ServeError::System { action: "start the watch loop", source })?;
@@ -157,6 +160,7 @@ impl House {
             policies: ArcSwap::from_pointee(policies),
             ledger: handle,
             responder,
+            catalog,
             monitor,
             rules,
             watch,

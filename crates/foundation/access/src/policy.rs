@@ -53,6 +53,8 @@ operations! {
     ReadInventory,
     /// See weaknesses.
     ReadFindings,
+    /// Record what a scan found, and forget it.
+    RecordInventory,
     /// Read and verify the ledger.
     ReadLedger,
     /// See principals, roles and key prefixes.
@@ -324,7 +326,8 @@ mod tests {
     fn the_default_policies_give_each_role_exactly_its_rights() {
         use Operation::{
             Infer, ManageAccess, ManageSystem, ReadAccess, ReadFindings, ReadIncidents, ReadInventory, ReadLedger,
-            ReadMetrics, ReadModel, ReadOverview, ReadTraffic, RespondToIncident, RunDrill, TriageFinding,
+            ReadMetrics, ReadModel, ReadOverview, ReadTraffic, RecordInventory, RespondToIncident, RunDrill,
+            TriageFinding,
         };
         let reading = [
             ReadOverview,
@@ -337,12 +340,15 @@ mod tests {
             ReadMetrics,
         ];
         let mut operator = reading.to_vec();
-        operator.extend([ReadModel, RespondToIncident, TriageFinding, RunDrill]);
+        operator.extend([ReadModel, RecordInventory, RespondToIncident, TriageFinding, RunDrill]);
         let mut admin = operator.clone();
         admin.extend([ManageAccess, ManageSystem]);
         let table = [
             (Role::Client, vec![Infer, ReadModel]),
-            (Role::DataScientist, vec![Infer, ReadModel, ReadOverview, ReadTraffic, ReadInventory, ReadFindings]),
+            (
+                Role::DataScientist,
+                vec![Infer, ReadModel, ReadOverview, ReadTraffic, ReadInventory, ReadFindings, RecordInventory],
+            ),
             (Role::Auditor, reading.to_vec()),
             (Role::Operator, operator),
             (Role::Admin, admin),

@@ -40,7 +40,7 @@ pub struct Property {
 }
 
 /// A part of the project, and what is known of it.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Component {
     /// What kind of part it is.
     pub kind: ComponentKind,

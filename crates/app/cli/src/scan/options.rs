@@ -19,6 +19,7 @@ Examples:
   bartizan scan --only models,dependencies downloads/
   bartizan scan --format sarif --fail-on high . > scan.sarif
   bartizan scan --format cyclonedx . > bom.json          or spdx
+  bartizan scan --record shop .                          keep it for `bartizan inventory`
   bartizan scan --format openvex . > vex.json ; bartizan scan --vex edited.json .
   bartizan scan --write-baseline known.json . ; bartizan scan --baseline known.json .
   curl -s https://example.org/model.pkl | bartizan scan -
@@ -80,9 +81,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", env = "BARTIZAN_INTEL")]
     pub(super) intel: Option<PathBuf>,
 
-    /// The state folder whose advisory index is used
+    /// The state folder whose advisory index is used, and in which --record records [default for --record: .bartizan]
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
+
+    /// Record what this scan saw in the inventory under this name, for `bartizan inventory` and the console
+    #[arg(long, value_name = "NAME")]
+    pub(super) record: Option<String>,
 
     /// Popular packages whose names others imitate, one a line as `ecosystem name`
     #[arg(long, value_name = "FILE")]

@@ -30,19 +30,26 @@ impl IntoResponse for Problem {
 impl From<AdminError> for Problem {
     fn from(error: AdminError) -> Self {
         use bartizan_access::AccessError;
+        use bartizan_catalog::CatalogError;
         let (status, code) = match &error {
             AdminError::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             AdminError::Ledger(_) => (StatusCode::SERVICE_UNAVAILABLE, "ledger-unavailable"),
-            AdminError::Access(AccessError::Unknown { .. }) | AdminError::Missing(_) => {
-                (StatusCode::NOT_FOUND, "missing")
-            }
+            AdminError::Access(AccessError::Unknown { .. })
+            | AdminError::Missing(_)
+            | AdminError::Catalog(CatalogError::Missing(_)) => (StatusCode::NOT_FOUND, "missing"),
             AdminError::Access(AccessError::Taken(_) | AccessError::LastAdministrator) => {
                 (StatusCode::CONFLICT, "conflict")
             }
-            AdminError::Access(AccessError::Name(_)) | AdminError::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid"),
+            AdminError::Access(AccessError::Name(_))
+            | AdminError::Invalid(_)
+            | AdminError::Catalog(CatalogError::Refused(_) | CatalogError::Full) => {
+                (StatusCode::BAD_REQUEST, "invalid")
+            }
             AdminError::Respond(_) => (StatusCode::CONFLICT, "conflict"),
             AdminError::Reload(_) => (StatusCode::UNPROCESSABLE_ENTITY, "configuration-refused"),
-            AdminError::Access(_) | AdminError::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
+            AdminError::Access(_) | AdminError::Catalog(_) | AdminError::Failed(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "failed")
+            }
         };
         Self::new(status, code, error.to_string())
     }

@@ -48,14 +48,18 @@ impl From<AdminError> for Failure {
         match &error {
             AdminError::Forbidden => Self::forbidden(message),
             AdminError::Ledger(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "The ledger can't be written", message),
-            AdminError::Access(AccessError::Unknown { .. }) | AdminError::Missing(_) => Self::missing(message),
+            AdminError::Access(AccessError::Unknown { .. })
+            | AdminError::Missing(_)
+            | AdminError::Catalog(bartizan_catalog::CatalogError::Missing(_)) => Self::missing(message),
             AdminError::Access(AccessError::Taken(_) | AccessError::LastAdministrator) | AdminError::Respond(_) => {
                 Self::new(StatusCode::CONFLICT, "Not possible as things stand", message)
             }
             AdminError::Access(AccessError::Name(_)) | AdminError::Invalid(_) => {
                 Self::new(StatusCode::BAD_REQUEST, "Not understood", message)
             }
-            AdminError::Reload(_) | AdminError::Access(_) | AdminError::Failed(_) => Self::internal(message),
+            AdminError::Reload(_) | AdminError::Access(_) | AdminError::Catalog(_) | AdminError::Failed(_) => {
+                Self::internal(message)
+            }
         }
     }
 }

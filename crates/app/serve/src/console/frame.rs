@@ -27,10 +27,11 @@ pub(super) struct Frame {
 }
 
 /// Where pages are, in order, and the right that opens them.
-const WAYS: [(&str, &str, Operation); 5] = [
+const WAYS: [(&str, &str, Operation); 6] = [
     ("/overview", "Overview", Operation::ReadOverview),
     ("/traffic", "Traffic", Operation::ReadTraffic),
     ("/incidents", "Incidents", Operation::ReadIncidents),
+    ("/inventory", "Inventory", Operation::ReadInventory),
     ("/ledger", "Ledger", Operation::ReadLedger),
     ("/access", "Access", Operation::ReadAccess),
 ];

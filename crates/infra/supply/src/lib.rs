@@ -4,6 +4,7 @@
 //! Each kind of file has an inspector ([`bartizan_inspect::Inspect`]). Nothing here needs a network.
 
 pub mod advisories;
+pub mod agents;
 pub mod ecosystem;
 pub mod impersonation;
 pub mod imports;
@@ -32,7 +33,9 @@ pub const INSPECTORS: &[&dyn Inspect] = &[
     &manifests::GO_MODULE,
     &manifests::INSTALLED,
     &secrets::Secrets,
+    &agents::Configuration,
 ];
 
 /// The rules of this crate, by kind of file.
-pub const RULES: &[&[&Rule]] = &[advisories::RULES, impersonation::RULES, manifests::RULES, secrets::RULES];
+pub const RULES: &[&[&Rule]] =
+    &[advisories::RULES, agents::RULES, impersonation::RULES, manifests::RULES, secrets::RULES];

@@ -34,6 +34,7 @@ pub const INSPECTORS: &[&dyn Inspect] = &[
     &manifests::INSTALLED,
     &secrets::Secrets,
     &agents::Configuration,
+    &agents::Instructions,
 ];
 
 /// The rules of this crate, by kind of file.

@@ -4,6 +4,7 @@ use bartizan_core::{Link, Rule, Severity};
 
 use super::launch::foreign_program;
 use super::weakness::{Weakness, shortened};
+use super::wording;
 use crate::yaml::Node;
 
 /// Nobody is asked any more.
@@ -137,6 +138,10 @@ pub(super) fn sandbox(settings: &Node, weaknesses: &mut Vec<Weakness>) {
 /// Judges a command that the tool runs by itself.
 pub(super) fn hook(event: &str, command: &str, line: u64, weaknesses: &mut Vec<Weakness>) {
     let what = format!("`{}` runs a command", shortened(event));
+    if let Some(weakness) = wording::command(&what, line, command) {
+        weaknesses.push(weakness);
+        return;
+    }
     weaknesses.push(
         foreign_program(&what, line, command)
             .unwrap_or_else(|| Weakness::new(&HOOK, line, format!("{what}: `{}`", shortened(command)))),

@@ -3,9 +3,10 @@
 use bartizan_core::Completeness;
 use bartizan_inspect::{Area, Findings, Format, Inspect, Source};
 
+use super::names::ends_with;
 use super::server::Server;
 use super::weakness::Weakness;
-use super::{approval, document, launch, traffic};
+use super::{approval, document, hidden, launch, traffic, wording};
 use crate::yaml::Node;
 
 /// Inspects the settings of AI tools and the editors around them.
@@ -95,23 +96,12 @@ impl Inspect for Configuration {
             name.ends_with("mcp.json") && !settings.entries().iter().any(|(key, _)| SERVERS.contains(&key.as_str()));
         let part = if is_list { Part::Servers } else { Part::Settings };
         walk(&settings, part, &mut weaknesses);
+        hidden::judge(&text, 1, &mut weaknesses);
         for weakness in weaknesses {
             findings.push(weakness.finding(source));
         }
         Completeness::Complete
     }
-}
-
-fn ends_with(path: &str, file: &str) -> bool {
-    let (start, end) = file.split_once('*').unwrap_or((file, ""));
-    let is_member = |path: &str| path.is_empty() || path.ends_with(['/', '!']);
-    if !file.contains('*') {
-        return path.strip_suffix(file).is_some_and(is_member);
-    }
-    let (folder, start) = start.rsplit_once('/').map_or(("", start), |(folder, start)| (folder, start));
-    let (path, name) = path.rsplit_once(['/', '!']).unwrap_or(("", path));
-    let is_named_so = name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end);
-    is_named_so && (folder.is_empty() || path.strip_suffix(folder).is_some_and(is_member))
 }
 
 /// What a part of a configuration is about.
@@ -184,20 +174,7 @@ fn server(name: &str, node: &Node, weaknesses: &mut Vec<Weakness>) {
         return;
     }
     launch::judge(&server, weaknesses);
+    weaknesses.extend(wording::command(&format!("server `{name}`"), server.line, &server.text()));
     traffic::arguments(&server.words, server.line, weaknesses);
     approval::arguments(&server.words, server.line, weaknesses);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ends_with;
-
-    #[test]
-    fn files_are_named_by_the_end_of_their_path() {
-        assert!(ends_with("a/.claude/settings.local.json", ".claude/settings*.json"));
-        assert!(ends_with(".claude/settings.json", ".claude/settings*.json"));
-        assert!(ends_with("a.zip!b/mcp.json", "mcp.json") && ends_with("x.code-workspace", "*.code-workspace"));
-        assert!(!ends_with("a/my.claude/settings.json", ".claude/settings*.json"));
-        assert!(!ends_with("dump.mcp.json.txt", "mcp.json") && !ends_with("settings.json", ".claude/settings*.json"));
-    }
 }

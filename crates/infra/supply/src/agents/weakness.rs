@@ -26,6 +26,11 @@ impl Weakness {
         Self { severity, ..self }
     }
 
+    /// Whether another one says the same of the same line.
+    pub(super) fn is_same_place(&self, other: &Self) -> bool {
+        self.rule == other.rule && self.line == other.line
+    }
+
     /// The finding in a file.
     pub(super) fn finding(&self, source: &Source) -> Finding {
         let position = if self.line == 0 { Position::Whole } else { Position::Line(self.line) };

@@ -95,7 +95,7 @@ pub(super) fn judge(text: &str, line: u64, weaknesses: &mut Vec<Weakness>) {
         }
         match kind {
             Kind::Tag if !is_flag(before, &run) => {
-                tags.add(run.len(), line, &run.iter().map(|c| tag(*c)).collect::<Vec<_>>())
+                tags.add(run.len(), line, &run.iter().map(|c| tag(*c)).collect::<Vec<_>>());
             }
             Kind::Selector if run.len() >= SELECTORS => {
                 selectors.add(run.len(), line, &run.iter().map(|c| selector(*c)).collect::<Vec<_>>());

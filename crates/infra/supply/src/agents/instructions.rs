@@ -95,6 +95,8 @@ const FOLDERS: &[&str] = &[
 /// Installers that their projects tell everybody to run so, by host and the beginning of the path.
 const INSTALLERS: &[&str] = &[
     "https://sh.rustup.rs",
+    "https://static.rust-lang.org/",
+    "https://www.npmjs.com/install.sh",
     "https://astral.sh/",
     "https://bun.sh/",
     "https://bun.com/",
@@ -318,11 +320,10 @@ fn descriptions(node: &Node, weaknesses: &mut Vec<Weakness>) {
     let before = weaknesses.len();
     wording::judge(&passage, weaknesses);
     let blocks = ["<important>", "<system>", "<critical>", "<instructions>", "[system]", "<|im_start|>"];
-    if let Some(block) = blocks.iter().find(|block| passage.text.contains(*block)) {
-        if weaknesses.len() == before {
-            let message = format!("the description of a tool gives orders in a block `{block}`");
-            weaknesses.push(Weakness::new(&wording::COVERT_INSTRUCTION, node.line, message));
-        }
+    let block = blocks.iter().find(|block| passage.text.contains(*block));
+    if let Some(block) = block.filter(|_| weaknesses.len() == before) {
+        let message = format!("the description of a tool gives orders in a block `{block}`");
+        weaknesses.push(Weakness::new(&wording::COVERT_INSTRUCTION, node.line, message));
     }
     weaknesses.extend(text.lines().find_map(|line| foreign_program(line, node.line)));
 }

@@ -16,6 +16,7 @@ mod launch;
 mod names;
 mod package;
 mod passage;
+mod redaction;
 mod server;
 mod shell;
 mod traffic;

@@ -2,6 +2,7 @@
 
 use bartizan_core::{Link, Rule, Severity};
 
+use super::redaction::names_a_credential;
 use super::weakness::{Weakness, shortened};
 use crate::yaml::Node;
 
@@ -180,13 +181,6 @@ fn bare(url: &str) -> String {
         }
         None => url.to_owned(),
     }
-}
-
-fn names_a_credential(name: &str) -> bool {
-    let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    let endings =
-        ["authorization", "apikey", "token", "accesskey", "secret", "secretkey", "password", "apitoken", "cookie"];
-    endings.iter().any(|ending| name.ends_with(ending))
 }
 
 /// Whether something is filled in elsewhere.

@@ -3,6 +3,8 @@
 use bartizan_core::{Finding, Location, Position, Rule, Severity};
 use bartizan_inspect::Source;
 
+use super::redaction::redacted;
+
 /// A finding without its file.
 #[derive(Debug)]
 pub(super) struct Weakness {
@@ -39,8 +41,9 @@ impl Weakness {
     }
 }
 
-/// The first part of foreign text.
+/// The first part of foreign text, without credentials.
 pub(super) fn shortened(text: &str) -> String {
+    let text = redacted(text.get(..text.floor_char_boundary(SHOWN * 16)).unwrap_or(text));
     let mut characters = text.chars();
     let shown: String = characters.by_ref().take(SHOWN).collect();
     if characters.next().is_some() { format!("{shown}…") } else { shown }

@@ -243,7 +243,8 @@ mod tests {
     #[test]
     fn no_message_holds_a_credential() {
         let mut weaknesses = Vec::new();
-        address("http://ada:open5esame@example.org/x?token=open5esame", 1, &mut weaknesses);
+        let user = "ada";
+        address(&format!("http://{user}:open5esame@example.org/x?token=open5esame"), 1, &mut weaknesses);
         arguments(&["--header", "Authorization: Bearer open5esame", "--api-key=open5esame"], 1, &mut weaknesses);
         assert_eq!(weaknesses.len(), 4);
         assert!(!format!("{weaknesses:?}").contains("open5esame"), "{weaknesses:?}");

@@ -1,5 +1,7 @@
 //! What the catalog keeps, and what an advisory reaches in it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot prepare its world has failed")]
+
 use std::sync::Arc;
 
 use bartizan_catalog::{Catalog, CatalogError, Snapshot, SnapshotError, affected};

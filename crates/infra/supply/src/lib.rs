@@ -4,6 +4,7 @@
 //! Each kind of file has an inspector ([`bartizan_inspect::Inspect`]). Nothing here needs a network.
 
 pub mod advisories;
+pub mod agents;
 pub mod ecosystem;
 pub mod impersonation;
 pub mod imports;
@@ -36,8 +37,10 @@ pub const INSPECTORS: &[&dyn Inspect] = &[
     &secrets::Secrets,
     &source::Python,
     &source::Notebook,
+    &agents::Configuration,
+    &agents::Instructions,
 ];
 
 /// The rules of this crate, by kind of file.
 pub const RULES: &[&[&Rule]] =
-    &[advisories::RULES, impersonation::RULES, manifests::RULES, secrets::RULES, source::RULES];
+    &[advisories::RULES, agents::RULES, impersonation::RULES, manifests::RULES, secrets::RULES, source::RULES];

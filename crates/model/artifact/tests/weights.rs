@@ -1,5 +1,7 @@
 //! Weights of PyTorch files, beside what `torch.load` makes of the same files.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot prepare its world has failed")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -269,6 +269,33 @@ test("a_key_is_made_rotated_and_revoked_and_the_gateway_obeys_at_once", async ()
   assert.deepEqual([await status(first), await status(second)], [401, 200]);
 });
 
+test("an_advisory_is_traced_to_the_models_that_it_reaches", async () => {
+  const folder = join(house.folder, "shop");
+  mkdirSync(folder);
+  const record = { id: "PYSEC-2026-1", modified: "2026-11-01T00:00:00Z", aliases: ["CVE-2026-1"],
+    affected: [{ package: { ecosystem: "PyPI", name: "scipy" }, ranges: [{ type: "ECOSYSTEM", events: [{ introduced: "0" }, { fixed: "1.14.1" }] }] }] };
+  writeFileSync(join(house.folder, "record.json"), JSON.stringify(record));
+  const packages = [["scikit-learn", "1.5.2", 'dependencies = [{ name = "scipy" }]'], ["scipy", "1.13.0", ""]];
+  const lock = packages.map(([name, version, more]) => `[[package]]\nname = "${name}"\nversion = "${version}"\nsource = { registry = "https://pypi.org/simple" }\n${more}\n`);
+  writeFileSync(join(folder, "uv.lock"), `version = 1\n\n${lock.join("\n")}`);
+  writeFileSync(join(folder, "forest.joblib"), Buffer.from("80048c16736b6c6561726e2e747265652e5f636c61737365735f948c164465636973696f6e54726565436c61737369666965729493942981947d94622e", "hex"));
+  const index = join(house.folder, "advisories.idx");
+  assert.equal((await run("intel", "import", "--output", index, join(house.folder, "record.json"))).code, 0);
+  const scan = await run("scan", folder, "--intel", index, "--record", "shop", "--state", house.state);
+  assert.equal(scan.code, 1, scan.text);
+  const page = await admin();
+  await page.goto("/overview");
+  await page.getByRole("link", { name: "Inventory" }).click();
+  await page.getByLabel(/^Advisory/).fill("cve-2026-1");
+  await page.getByRole("button", { name: "Search" }).click();
+  await page.getByText("pkg:pypi/scikit-learn@1.5.2 → pkg:pypi/scipy@1.13.0").waitFor();
+  await page.getByRole("link", { name: "shop" }).first().click();
+  await page.getByRole("heading", { name: "shop" }).waitFor();
+  await page.getByRole("cell", { name: "1.13.0", exact: true }).waitFor();
+  await page.goto("/inventory?advisory=CVE-2026-999");
+  await page.getByText("No recorded project has a package").waitFor();
+});
+
 test("an_auditor_sees_everything_and_changes_nothing", async () => {
   const password = await addPerson(await admin(), "audrey", "auditor");
   const context = await visit();
@@ -276,7 +303,7 @@ test("an_auditor_sees_everything_and_changes_nothing", async () => {
   await logIn(page, "audrey", password);
   await setPassword(page, `${PASSWORD} too`);
   await page.waitForURL("**/overview");
-  for (const path of ["/incidents", "/ledger", "/traffic", "/access"]) {
+  for (const path of ["/incidents", "/inventory", "/ledger", "/traffic", "/access"]) {
     assert.equal((await page.goto(path)).status(), 200, path);
   }
   assert.equal(await page.locator("main form").count(), 0, "no form is offered");
@@ -359,7 +386,7 @@ test("no_page_breaks_the_policy_it_is_served_under", async () => {
   const complaints = [];
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(String(error)));
-  for (const path of ["/overview", "/traffic", "/incidents", "/ledger", "/ledger/0", "/access", "/password"]) {
+  for (const path of ["/overview", "/traffic", "/incidents", "/inventory", "/inventory/shop", "/ledger", "/ledger/0", "/access", "/password"]) {
     await page.goto(path);
     await page.waitForLoadState("load");
   }
@@ -373,7 +400,7 @@ for (const colorScheme of ["light", "dark"]) {
     const stranger = await (await visit(options)).newPage();
     await page.goto("/incidents");
     const incident = await page.locator("#incidents table a").first().getAttribute("href");
-    const paths = ["/overview", "/traffic", "/incidents", incident, "/ledger", "/ledger/0", "/access", "/password", "/nowhere"];
+    const paths = ["/overview", "/traffic", "/incidents", incident, "/inventory", "/inventory?advisory=CVE-2026-1", "/inventory/shop", "/ledger", "/ledger/0", "/access", "/password", "/nowhere"];
     for (const [visitor, path] of [...paths.map((path) => [page, path]), [stranger, "/login"]]) {
       await visitor.goto(path);
       await visitor.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
@@ -387,7 +414,7 @@ for (const colorScheme of ["light", "dark"]) {
 
 test("a_narrow_window_needs_no_sideways_scrolling", async () => {
   const page = await admin({ viewport: { width: 320, height: 640 } });
-  for (const path of ["/overview", "/traffic", "/incidents", "/ledger", "/ledger/0", "/access"]) {
+  for (const path of ["/overview", "/traffic", "/incidents", "/inventory", "/inventory/shop", "/ledger", "/ledger/0", "/access"]) {
     await page.goto(path);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(wide <= 320, `${path} is ${wide} pixels wide`);

@@ -1,5 +1,7 @@
 //! What is said about Python files and notebooks.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot prepare its world has failed")]
+
 use bartizan_core::{Completeness, Finding, Position, Severity};
 use bartizan_inspect::{Findings, Inspect as _, Limits, Source, mutations, recognise};
 use bartizan_supply::source::{self, Notebook, Python};

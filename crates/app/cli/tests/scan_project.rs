@@ -189,3 +189,26 @@ fn trees_in_a_bad_state_are_scanned_as_far_as_they_go_and_the_rest_is_said() {
     assert!(!table.contains('\x1b'), "{table}");
     assert!(is_root || table.contains("can't be walked"), "{table}");
 }
+
+#[test]
+fn what_a_model_card_claims_stands_beside_the_model_and_is_marked() {
+    let card = b"---\nlicense: apache-2.0\nbase_model: google/bert\ndatasets:\n- squad\n---\n# A model\n";
+    let net: &[u8] = b"\x80\x02ctorch\nSize\nK\x01\x85\x85R.";
+    let world = world(&[("hub/README.md", card), ("hub/model.pkl", net), ("other/model.pkl", net)]);
+    let bom = json(&bartizan(world.path(), &["scan", "--format", "cyclonedx", "."]));
+    let parts = bom["components"].as_array().expect("components");
+    let properties = |name: &str| -> Vec<String> {
+        let part = parts.iter().find(|part| part["name"] == name).unwrap_or_else(|| panic!("{name} in {bom:#}"));
+        let list = part["properties"].as_array().into_iter().flatten();
+        list.map(|property| {
+            format!("{}={}", property["name"].as_str().expect("a name"), property["value"].as_str().expect("a value"))
+        })
+        .collect()
+    };
+    let claimed = properties("hub/model.pkl");
+    assert!(claimed.contains(&"bartizan:claimed:licence=apache-2.0".to_owned()), "{claimed:?}");
+    assert!(claimed.contains(&"bartizan:claimed:datasets=squad".to_owned()), "{claimed:?}");
+    assert!(!properties("other/model.pkl").iter().any(|property| property.contains("licence")));
+    let dataset = parts.iter().find(|part| part["name"] == "squad").expect("the dataset");
+    assert_eq!(dataset["type"], "data");
+}

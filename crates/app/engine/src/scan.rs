@@ -3,6 +3,7 @@
 //! Files are found first and in one order, then inspected in parallel; each has its own budget, so
 //! one hostile file costs no other. Links are not followed, special files are not opened.
 
+mod cards;
 mod digests;
 mod walk;
 
@@ -111,6 +112,8 @@ pub fn scan(paths: &[PathBuf], options: Options<'_>) -> Result<Report, ScanError
     };
     done.extend(all(&met, options));
     let mut report = report(done);
+    let components = cards::claim(report.components().to_vec(), &met);
+    report = report.with_components(components);
     if passed_over > 0 {
         report = report.note(format!("{passed_over} files are passed over, as .bartizanignore says"));
     }

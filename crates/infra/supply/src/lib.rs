@@ -9,6 +9,7 @@ pub mod ecosystem;
 pub mod impersonation;
 pub mod imports;
 pub mod manifests;
+pub mod model_card;
 pub mod secrets;
 mod shell;
 pub mod source;
@@ -34,6 +35,7 @@ pub const INSPECTORS: &[&dyn Inspect] = &[
     &manifests::YARN_LOCK,
     &manifests::GO_MODULE,
     &manifests::INSTALLED,
+    &model_card::ModelCard,
     &secrets::Secrets,
     &source::Python,
     &source::Notebook,

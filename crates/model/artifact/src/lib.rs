@@ -3,6 +3,7 @@
 //! Each format has an inspector ([`bartizan_inspect::Inspect`]) whose work is bounded by the budget
 //! of the source, and whose rules are rows in the same file as the check.
 
+pub mod boosted_trees;
 pub mod gguf;
 mod hdf5;
 pub mod hdf5_file;
@@ -37,6 +38,7 @@ pub const INSPECTORS: &[&dyn Inspect] = &[
     &saved_model::SavedModel,
     &tflite::TensorFlowLite,
     &repository::Repository,
+    &boosted_trees::BoostedTrees,
     &not_inspected::NotInspected,
 ];
 
@@ -51,4 +53,5 @@ pub const RULES: &[&[&Rule]] = &[
     saved_model::RULES,
     tflite::RULES,
     repository::RULES,
+    boosted_trees::RULES,
 ];

@@ -120,19 +120,16 @@ fn describe(source: &Source, evidence: &Evidence, legacy_torch: bool, contents: 
 
 /// The model that a pickle is, or the main pickle of a PyTorch archive; pickled data are no component.
 fn component(source: &Source, evidence: &Evidence) -> Option<Component> {
-    let framework = evidence.framework();
-    if framework.is_none() && !named_like_a_model(source.member()) {
-        return None;
-    }
+    let framework = evidence.framework()?;
     let is_archive = source.member().ends_with("data.pkl") && source.depth() > 0;
-    let (name, format) = if is_archive && framework == Some("torch") {
+    let (name, format) = if is_archive && framework == "torch" {
         (source.name().rsplit_once('!')?.0, "pytorch-zip")
     } else {
         (source.name(), "pickle")
     };
     let place = Location { path: name.to_owned(), position: Position::Whole };
-    let component = Component::new(ComponentKind::Model, name, place).derived("format", format);
-    framework.map(|framework| component.derived("framework", framework))
+    let component = Component::new(ComponentKind::Model, name, place);
+    Some(component.derived("format", format).derived("framework", framework))
 }
 
 /// Whether the bytes at `offset` act like a pickle: they reach STOP, import and call before they

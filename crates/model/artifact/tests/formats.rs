@@ -307,3 +307,40 @@ fn a_configuration_does_not_escape_its_inspector_by_looking_like_a_manifest() {
     let seen = look("Manifest.json", lambda);
     assert!(!seen.findings.is_empty() && !seen.completeness.is_complete(), "{seen:?}");
 }
+
+#[test]
+fn boosted_trees_of_every_library_are_read_and_lies_about_their_nodes_named() {
+    for (name, framework) in
+        [("boost.json", "xgboost"), ("boost.ubj", "xgboost"), ("boost.lgb.txt", "lightgbm"), ("boost.cbm", "catboost")]
+    {
+        clean(name, &fixture(name));
+        let seen = look(name, &fixture(name));
+        let model = seen.components.first().unwrap_or_else(|| panic!("{name}: {seen:?}"));
+        assert_eq!(model.properties.get("framework").map(|property| property.value.as_str()), Some(framework));
+        if framework != "catboost" {
+            assert_eq!(model.properties.get("trees").map(|property| property.value.as_str()), Some("2"), "{name}");
+        }
+    }
+    let replace = |name: &str, from: &str, to: &str| {
+        let bytes = fixture(name);
+        let at = memchr::memmem::find(&bytes, from.as_bytes()).expect("the text");
+        [&bytes[..at], to.as_bytes(), &bytes[at + from.len()..]].concat()
+    };
+    flags("m.json", &replace("boost.json", "\"num_nodes\":\"3\"", "\"num_nodes\":\"9\""), "BZ-TRE-001");
+    flags("m.json", &replace("boost.json", "\"left_children\":[1", "\"left_children\":[7"), "BZ-TRE-001");
+    flags(
+        "m.ubj",
+        &replace("boost.ubj", "num_nodesSL\0\0\0\0\0\0\0\u{1}3", "num_nodesSL\0\0\0\0\0\0\0\u{1}9"),
+        "BZ-TRE-001",
+    );
+    flags("m.txt", &replace("boost.lgb.txt", "num_leaves=3", "num_leaves=4"), "BZ-TRE-001");
+    flags("m.txt", &replace("boost.lgb.txt", "left_child=-1 -2", "left_child=-1 99"), "BZ-TRE-001");
+    let mut long = fixture("boost.cbm");
+    long[6] = 0x7f;
+    flags("m.cbm", &long, "BZ-TRE-001");
+    for name in ["boost.json", "boost.ubj", "boost.lgb.txt"] {
+        let bytes = fixture(name);
+        let seen = look(name, &bytes[..bytes.len() / 8]);
+        assert!(!seen.completeness.is_complete(), "{name}: {seen:?}");
+    }
+}

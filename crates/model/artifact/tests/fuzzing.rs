@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bartizan_artifact::{gguf, hdf5_file, keras, onnx, pickle, repository, safetensors, saved_model, tflite, weights};
+use bartizan_artifact::{
+    boosted_trees, gguf, hdf5_file, keras, onnx, pickle, repository, safetensors, saved_model, tflite, weights,
+};
 use bartizan_inspect::{mutations, zip};
 
 fn seeds() -> Vec<Vec<u8>> {
@@ -21,8 +23,19 @@ fn seeds() -> Vec<Vec<u8>> {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let fixture = |name: &str| std::fs::read(fixtures.join(name)).unwrap_or_default();
     seeds.extend(
-        ["dense.h5", "lambda.h5", "external-link.h5", "arrays.joblib", "checkpoint.pt", "checkpoint-old.pt"]
-            .map(fixture),
+        [
+            "dense.h5",
+            "lambda.h5",
+            "external-link.h5",
+            "arrays.joblib",
+            "checkpoint.pt",
+            "checkpoint-old.pt",
+            "boost.json",
+            "boost.ubj",
+            "boost.lgb.txt",
+            "boost.cbm",
+        ]
+        .map(fixture),
     );
     seeds.push(br#"{"class_name":"Lambda","config":{"function":["4wEA"],"layers":[{"module":"os"}]}}"#.to_vec());
     seeds.push(b"\x08\x01\x12\x0c\x12\x0a\x0a\x08\x12\x06PyFunc".to_vec());
@@ -56,6 +69,7 @@ fn damaged_input_neither_panics_nor_runs_away() {
         saved_model::fuzz_one(&bytes);
         tflite::fuzz_one(&bytes);
         weights::fuzz_one(&bytes);
+        boosted_trees::fuzz_one(&bytes);
         repository::fuzz_one(&bytes);
         assert!(start.elapsed() < Duration::from_secs(5), "input {count} runs away: {bytes:02x?}");
         if Instant::now() > end {

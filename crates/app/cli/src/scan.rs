@@ -43,7 +43,14 @@ fn once(arguments: &Arguments) -> anyhow::Result<Ended> {
             eprint!("\rscanned {done} of {all} files");
         }
     };
+    let history_progress = |done: usize, all: usize| {
+        if done.is_multiple_of(64) || done == all {
+            eprint!("\r\x1b[Kwalked {done} of {all} commits");
+        }
+    };
     let options = Options {
+        history: arguments.history,
+        history_progress: shows_progress.then_some(&history_progress),
         progress: shows_progress.then_some(&progress),
         only: &arguments.only,
         intel: advisories.as_ref(),

@@ -5,6 +5,7 @@
 
 mod cards;
 mod digests;
+mod history;
 mod walk;
 
 use std::io::Read;
@@ -23,6 +24,7 @@ use thiserror::Error;
 use crate::intel::{Intel, IntelError, imported, judge};
 
 pub(crate) use digests::sha256;
+use history::Folders;
 use walk::{Met, find};
 
 /// A scan could not begin.
@@ -39,12 +41,27 @@ pub enum ScanError {
         /// Why not.
         cause: std::io::Error,
     },
+    /// Nothing at the path is a git repository, and its history was asked for.
+    #[error("`{path}` is no git repository, so it has no history{}", inside(.repository.as_deref()))]
+    NoRepository {
+        /// What was asked for.
+        path: PathBuf,
+        /// The repository that it lies in.
+        repository: Option<PathBuf>,
+    },
+    /// The history was asked for, and secrets were not.
+    #[error("a history is searched for secrets only; add `secrets` to the areas or leave the history out")]
+    HistoryWithoutSecrets,
     /// The advisory index is damaged.
     #[error(transparent)]
     Intel(#[from] IntelError),
     /// The patterns of files to pass over can't be read.
     #[error("ignore file {0}")]
     IgnoreFile(#[from] ignore::Error),
+}
+
+fn inside(repository: Option<&Path>) -> String {
+    repository.map(|folder| format!("; it lies in `{}`, name that", folder.display())).unwrap_or_default()
 }
 
 /// How to scan.
@@ -64,6 +81,10 @@ pub struct Options<'a> {
     pub ignore_file: Option<&'a Path>,
     /// Whether to read every model to its last byte for its SHA-256.
     pub digests: bool,
+    /// Whether to look for secrets in the history of each path, which must be a git repository.
+    pub history: bool,
+    /// Told how many commits of how many were walked.
+    pub history_progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
 }
 
 /// Bytes of standard input that are held in memory.
@@ -95,6 +116,7 @@ pub fn rules() -> Vec<&'static Rule> {
 /// # Errors
 /// A path is missing or unreadable, or a file that the options name is damaged.
 pub fn scan(paths: &[PathBuf], options: Options<'_>) -> Result<Report, ScanError> {
+    let repositories = if options.history { repositories(paths, options)? } else { Vec::new() };
     let mut met = Vec::new();
     let mut done = Vec::new();
     for path in paths {
@@ -106,12 +128,28 @@ pub fn scan(paths: &[PathBuf], options: Options<'_>) -> Result<Report, ScanError
     }
     met.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()).then_with(|| a.path.cmp(&b.path)));
     met.dedup_by(|a, b| a.path == b.path);
+    for (_, folders) in &repositories {
+        // A bare repository's objects lie beside everything else; they are looked at as history.
+        met.retain(|file| !file.path.starts_with(folders.shared.join("objects")));
+    }
     let passed_over = match options.ignore_file {
         Some(file) => pass_over(&mut met, file)?,
         None => 0,
     };
     done.extend(all(&met, options));
-    let mut report = report(done);
+    let mut notes = Vec::new();
+    for (path, folders) in &repositories {
+        let label = walk::name(path, paths.len() > 1);
+        let inspectors = inspectors(&[Area::Secrets]);
+        let mut past = history::look(path, folders, &label, inspectors, options.limits, options.history_progress);
+        for scanned in &mut done {
+            past.join(&mut scanned.findings);
+        }
+        notes.append(&mut past.notes);
+        let (file, findings) = past.into_parts();
+        done.push(Scanned { file, findings, components: Vec::new() });
+    }
+    let mut report = notes.into_iter().fold(report(done), Report::note);
     let components = cards::claim(report.components().to_vec(), &met);
     report = report.with_components(components);
     if passed_over > 0 {
@@ -121,6 +159,23 @@ pub fn scan(paths: &[PathBuf], options: Options<'_>) -> Result<Report, ScanError
         report = judge_packages(report, paths, options)?;
     }
     Ok(report)
+}
+
+/// The repository at each path.
+fn repositories(paths: &[PathBuf], options: Options<'_>) -> Result<Vec<(PathBuf, Folders)>, ScanError> {
+    if !options.only.is_empty() && !options.only.contains(&Area::Secrets) {
+        return Err(ScanError::HistoryWithoutSecrets);
+    }
+    let repository = |path: &PathBuf| match Folders::at(path) {
+        Some(folders) => Ok((path.clone(), folders)),
+        None if path.as_os_str() != "-" && !path.exists() => Err(ScanError::Missing(path.clone())),
+        None => {
+            let real = path.canonicalize().unwrap_or_default();
+            let repository = real.ancestors().skip(1).find(|above| Folders::at(above).is_some());
+            Err(ScanError::NoRepository { path: path.clone(), repository: repository.map(Path::to_path_buf) })
+        }
+    };
+    paths.iter().map(repository).collect()
 }
 
 /// Drops what the patterns match; how many files that is.

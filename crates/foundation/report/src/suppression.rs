@@ -265,13 +265,21 @@ impl Ignores {
     }
 }
 
+/// A file of a history is written `path@` and 12 hexadecimal digits of a commit.
+fn without_commit(file: &str) -> &str {
+    match file.rsplit_once('@') {
+        Some((path, commit)) if commit.len() == 12 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()) => path,
+        _ => file,
+    }
+}
+
 impl Ignore {
     fn matches(&self, finding: &Finding) -> bool {
         self.rule.as_ref().is_none_or(|rule| rule == finding.rule.id)
             && self.path.as_ref().is_none_or(|path| {
                 let whole = &finding.location.path;
                 let file = whole.split_once('!').map_or(whole.as_str(), |(file, _)| file);
-                path.is_match(whole) || path.is_match(file)
+                path.is_match(whole) || path.is_match(file) || path.is_match(without_commit(file))
             })
             && self.fingerprint.as_ref().is_none_or(|known| *known == fingerprint(finding))
     }
@@ -303,6 +311,8 @@ mod tests {
         assert!(ignores.accepts(&finding("other/a.pkl"), "2026-11-22").is_none());
         assert!(ignores.accepts(&finding("models/deep/a.pkl"), "2026-11-22").is_none());
         assert!(ignores.accepts(&finding("models/a.pkl!member"), "2026-11-22").is_some());
+        assert!(ignores.accepts(&finding("models/a.pkl@0123456789ab"), "2026-11-22").is_some());
+        assert!(ignores.accepts(&finding("models/a.pkl@0123456789ab!member"), "2026-11-22").is_some());
         let expired = ignores.expired(&[inside], "2026-11-23", "ignores.toml");
         assert_eq!(expired.len(), 1);
         assert!(expired.iter().all(|finding| finding.message.contains("ada")));

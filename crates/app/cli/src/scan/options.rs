@@ -17,6 +17,7 @@ Examples:
   bartizan scan model.pt
   bartizan scan .                                        a whole project
   bartizan scan --only models,dependencies downloads/
+  bartizan scan --history --only secrets .               every commit, too
   bartizan scan --format sarif --fail-on high . > scan.sarif
   bartizan scan --format cyclonedx . > bom.json          or spdx
   bartizan scan --record shop .                          keep it for `bartizan inventory`
@@ -37,7 +38,7 @@ Exit code: 1 when a finding is at least as bad as --fail-on; otherwise 2 when so
 a model could not be fully inspected; otherwise 0. Usage and internal errors: 3.")]
 pub(crate) struct Arguments {
     /// Files and folders; `-` reads standard input
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "history", default_value_if("history", "true", "."), value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
 
     /// What to look for, of models, dependencies, secrets, source and agents; everything by default
@@ -96,6 +97,10 @@ pub(crate) struct Arguments {
     /// Read every model to its last byte for its SHA-256 (bills of material always do)
     #[arg(long)]
     pub(super) digests: bool,
+
+    /// Look for secrets in all that the git repository at PATH (default: .) remembers as well, not only in its files
+    #[arg(long)]
+    pub(super) history: bool,
 
     /// Scan again whenever something below the paths changes
     #[arg(long)]

@@ -74,6 +74,11 @@ pub(super) fn find(root: &Path, among_several: bool) -> Result<Vec<Met>, ScanErr
     Ok(met)
 }
 
+/// What the folder `root` is called in the report.
+pub(super) fn name(root: &Path, among_several: bool) -> String {
+    spell(&label(root, !among_several))
+}
+
 /// Git's compressed objects are history, not files of the project.
 fn is_object_store(path: &Path) -> bool {
     path.ends_with(".git/objects") && path.parent().is_some_and(|git| git.join("HEAD").is_file())

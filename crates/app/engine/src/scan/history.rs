@@ -135,6 +135,8 @@ pub(super) fn look(
             move || work.upgrade().is_none_or(|work| work.is_over.load(Ordering::Relaxed))
         };
         drop(work);
+        // The threads end when nothing more can be sent, so the sender must not outlive the walk.
+        let sender = sender;
         send(&commits, walk, label, &mut gaps, progress, &is_over, &|versions| sender.send(versions).is_ok())
     });
     let mut seen = all.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -222,10 +224,13 @@ fn notes(label: &str, commits: &Commits, seen: &Seen, walk: &Walk) -> Vec<String
     }
     let submodules = walk.submodules();
     if !submodules.is_empty() {
-        let (count, some): (usize, Vec<&str>) = (submodules.len(), submodules.iter().take(5).map(String::as_str).collect());
+        let (count, some): (usize, Vec<&str>) =
+            (submodules.len(), submodules.iter().take(5).map(String::as_str).collect());
         let more = if count > some.len() { ", …" } else { "" };
         let some = some.join("`, `");
-        notes.push(format!("history of `{label}`: {count} submodules have a history of their own, not looked at: `{some}`{more}"));
+        notes.push(format!(
+            "history of `{label}`: {count} submodules have a history of their own, not looked at: `{some}`{more}"
+        ));
     }
     notes
 }

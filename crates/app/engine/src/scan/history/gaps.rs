@@ -34,7 +34,9 @@ pub(super) enum Gap {
 impl Gap {
     fn say(self, count: u64) -> String {
         let (one, many) = match self {
-            Self::BeyondShallow => ("parent commit is not here: the clone is shallow", "parent commits are not here: the clone is shallow"),
+            Self::BeyondShallow => {
+                ("parent commit is not here: the clone is shallow", "parent commits are not here: the clone is shallow")
+            }
             Self::Reference => ("reference or reflog can't be read", "references or reflogs can't be read"),
             Self::Missing => ("object is missing", "objects are missing"),
             Self::Damaged => ("object is damaged", "objects are damaged"),
@@ -42,7 +44,10 @@ impl Gap {
             Self::TooDeep => ("folder lies too deep", "folders lie too deep"),
             Self::InPart => ("file was seen in part", "files were seen in part"),
             Self::Secrets => ("more place of secrets is not listed", "more places of secrets are not listed"),
-            Self::OutOfTime => ("file was left when the limit on time was reached", "files were left when the limit on time was reached"),
+            Self::OutOfTime => (
+                "file was left when the limit on time was reached",
+                "files were left when the limit on time was reached",
+            ),
         };
         format!("{count} {}", if count == 1 { one } else { many })
     }

@@ -132,5 +132,7 @@ fn survey(folders: &Folders) -> Result<u64, String> {
 fn is_read_whole(path: &Path) -> bool {
     const NAMES: [&str; 7] = ["config", "config.worktree", "HEAD", "packed-refs", "commondir", "gitdir", "shallow"];
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    NAMES.contains(&name) || path.ends_with("info/alternates") || path.components().any(|part| part.as_os_str() == "refs")
+    NAMES.contains(&name)
+        || path.ends_with("info/alternates")
+        || path.components().any(|part| part.as_os_str() == "refs")
 }

@@ -118,8 +118,7 @@ impl Walk {
 
 fn within(parent: &Rc<Folder>, name: String) -> Option<Rc<Folder>> {
     let (depth, length) = (parent.depth + 1, parent.length + name.len() + 1);
-    (depth <= DEPTH && length <= PATH)
-        .then(|| Rc::new(Folder { parent: Some(Rc::clone(parent)), name, depth, length }))
+    (depth <= DEPTH && length <= PATH).then(|| Rc::new(Folder { parent: Some(Rc::clone(parent)), name, depth, length }))
 }
 
 fn path(folder: &Folder, name: &str) -> String {

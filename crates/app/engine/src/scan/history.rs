@@ -135,6 +135,8 @@ pub(super) fn look(
             move || work.upgrade().is_none_or(|work| work.is_over.load(Ordering::Relaxed))
         };
         drop(work);
+        // The threads end when nothing more can be sent, so the sender must not outlive the walk.
+        let sender = sender;
         send(&commits, walk, label, &mut gaps, progress, &is_over, &|versions| sender.send(versions).is_ok())
     });
     let mut seen = all.into_inner().unwrap_or_else(PoisonError::into_inner);

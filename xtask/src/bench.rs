@@ -10,6 +10,7 @@ const BENCHES: &[(&str, &[&str])] = &[
     ("benign", &["python3", "bench/benign.py", "--make", "target/benign", "--scan", "target/benign"]),
     ("jail", &["python3", "bench/pickle_jail.py", "--count", "200000", "--jobs", "2"]),
     ("secrets", &["python3", "bench/secret_search.py"]),
+    ("history", &["python3", "bench/history.py"]),
     ("dependencies", &["python3", "bench/dependencies.py"]),
     ("project", &["python3", "bench/project.py"]),
     (

@@ -354,6 +354,22 @@ fn baselines_and_ignores_hold_for_the_history_too() {
 }
 
 #[test]
+fn a_secret_within_an_archive_of_the_history_is_found() {
+    let (Some(world), Some(other)) = (World::new(), World::new()) else { return };
+    other.with_removed_secret();
+    let archive = world.at("r/old.zip").display().to_string();
+    other.git(&["archive", "--format=zip", &format!("--output={archive}"), "HEAD~1"]);
+    let brought = world.commit(4);
+    world.git(&["rm", "-q", "old.zip"]);
+    world.commit(5);
+    let (_, report) = world.report("r");
+    let found = findings(&report);
+    assert_eq!(found.len(), 1, "{report:#}");
+    assert_eq!(found[0]["location"]["path"], format!("r/old.zip@{}!src/config.py", &brought[..12]));
+    assert_eq!(found[0]["evidence"]["path"], "r/old.zip");
+}
+
+#[test]
 fn a_shallow_clone_is_incomplete_and_says_how_many_parents_are_missing() {
     let Some(world) = World::new() else { return };
     world.with_removed_secret();
@@ -456,7 +472,7 @@ fn references_to_no_commit_are_followed_and_said() {
     let (code, report) = world.report("r");
     assert_eq!(code, 1);
     let found = findings(&report);
-    assert_eq!(found[0]["location"]["path"], format!("r/@{}", &blob[..12]));
+    assert_eq!(found[0]["location"]["path"], format!("r@{}", &blob[..12]));
     assert_eq!(found[0]["evidence"]["commit"], Value::Null);
     assert!(report["notes"].to_string().contains("belong to no commit"), "{}", report["notes"]);
 }

@@ -138,16 +138,8 @@ pub fn scan(paths: &[PathBuf], options: Options<'_>) -> Result<Report, ScanError
     };
     done.extend(all(&met, options));
     let mut notes = Vec::new();
-    for (path, folders) in &repositories {
-        let label = walk::name(path, paths.len() > 1);
-        let inspectors = inspectors(&[Area::Secrets]);
-        let mut past = history::look(path, folders, &label, inspectors, options.limits, options.history_progress);
-        for scanned in &mut done {
-            past.join(&mut scanned.findings);
-        }
-        notes.append(&mut past.notes);
-        let (file, findings) = past.into_parts();
-        done.push(Scanned { file, findings, components: Vec::new() });
+    for repository in &repositories {
+        notes.extend(remembered(repository, paths.len() > 1, options, &mut done));
     }
     let mut report = notes.into_iter().fold(report(done), Report::note);
     let components = cards::claim(report.components().to_vec(), &met);
@@ -161,8 +153,30 @@ pub fn scan(paths: &[PathBuf], options: Options<'_>) -> Result<Report, ScanError
     Ok(report)
 }
 
+/// Adds what a history holds to what was found in files, and gives its notes.
+fn remembered(
+    repository: &Repository,
+    among_several: bool,
+    options: Options<'_>,
+    done: &mut Vec<Scanned>,
+) -> Vec<String> {
+    let (path, folders) = repository;
+    let (label, inspectors) = (walk::name(path, among_several), inspectors(&[Area::Secrets]));
+    let mut past = history::look(path, folders, &label, inspectors, options.limits, options.history_progress);
+    for scanned in &mut *done {
+        past.join(&mut scanned.findings);
+    }
+    let notes = std::mem::take(&mut past.notes);
+    let (file, findings) = past.into_parts();
+    done.push(Scanned { file, findings, components: Vec::new() });
+    notes
+}
+
+/// A path that was asked for and the repository that lies there.
+type Repository = (PathBuf, Folders);
+
 /// The repository at each path.
-fn repositories(paths: &[PathBuf], options: Options<'_>) -> Result<Vec<(PathBuf, Folders)>, ScanError> {
+fn repositories(paths: &[PathBuf], options: Options<'_>) -> Result<Vec<Repository>, ScanError> {
     if !options.only.is_empty() && !options.only.contains(&Area::Secrets) {
         return Err(ScanError::HistoryWithoutSecrets);
     }

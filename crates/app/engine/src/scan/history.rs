@@ -16,7 +16,6 @@ mod trees;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -37,8 +36,9 @@ use trees::Walk;
 
 /// Files that go through the queue together: neighbours in a pack are decoded from each other.
 const TOGETHER: usize = 64;
-/// Time for any repository, and more for each byte of it: a tenth of what one core searches.
+/// Time for any repository.
 const TIME: Duration = Duration::from_secs(120);
+/// Bytes on disk for which there is another second: even where they inflate to fifty times as much, one core needs less.
 const BYTES_A_SECOND: u64 = 512 << 10;
 
 /// Told how many commits of how many were walked.
@@ -105,39 +105,28 @@ pub(super) fn look(
     let deadline = Instant::now().checked_add(TIME + Duration::from_secs(opened.bytes / BYTES_A_SECOND));
     let mut gaps = Gaps::default();
     let (tips, shallow, head) = beginnings(&opened.repository, &mut gaps);
-    let reading = Objects::of(&opened.repository, 1);
+    let objects = |threads| Objects::of(&opened.repository, threads, deadline);
+    let reading = objects(1);
     let commits = commits::reach(&reading, &tips, &shallow, &mut gaps);
     let head = head.and_then(|id| commits.ordered.iter().find(|commit| commit.id == id)).map(|commit| commit.tree);
-    let in_head = head.map(|tree| files_of(tree, &opened.repository)).unwrap_or_default();
+    let in_head = head.map(|tree| files_of(tree, objects(1))).unwrap_or_default();
     let walk = Walk::new(reading);
     let (sender, queue) = sync_channel(2 * threads);
-    let work = Arc::new(Work {
-        queue: Mutex::new(queue),
-        inspectors,
-        limits,
-        deadline,
-        head: &in_head,
-        large: Mutex::new(()),
-        is_over: AtomicBool::new(false),
-    });
+    let work = Arc::new(Work { queue: Mutex::new(queue), inspectors, limits, head: &in_head, large: Mutex::new(()) });
     let all = Mutex::new(Seen::default());
     let walk = std::thread::scope(|scope| {
         for _ in 0..threads {
             // Each thread owns a share of the queue: when all of them end, so does sending to it.
-            let (work, all, repository) = (Arc::clone(&work), &all, &opened.repository);
+            let (work, all, objects) = (Arc::clone(&work), &all, &objects);
             scope.spawn(move || {
-                let seen = search::look(&work, &Objects::of(repository, threads));
+                let seen = search::look(&work, &objects(threads));
                 all.lock().unwrap_or_else(PoisonError::into_inner).extend(seen);
             });
         }
-        let is_over = {
-            let work = Arc::downgrade(&work);
-            move || work.upgrade().is_none_or(|work| work.is_over.load(Ordering::Relaxed))
-        };
         drop(work);
         // The threads end when nothing more can be sent, so the sender must not outlive the walk.
         let sender = sender;
-        send(&commits, walk, label, &mut gaps, progress, &is_over, &|versions| sender.send(versions).is_ok())
+        send(&commits, walk, label, &mut gaps, progress, &|versions| sender.send(versions).is_ok())
     });
     let mut seen = all.into_inner().unwrap_or_else(PoisonError::into_inner);
     gaps.extend(std::mem::take(&mut seen.gaps));
@@ -158,8 +147,8 @@ fn beginnings(repository: &ThreadSafeRepository, gaps: &mut Gaps) -> Beginnings 
 }
 
 /// The files of one folder; what can't be read of it is said where the whole history is walked.
-fn files_of(tree: gix::ObjectId, repository: &ThreadSafeRepository) -> HashSet<gix::ObjectId> {
-    let mut walk = Walk::new(Objects::of(repository, 1));
+fn files_of(tree: gix::ObjectId, objects: Objects) -> HashSet<gix::ObjectId> {
+    let mut walk = Walk::new(objects);
     walk.go(tree, &mut Gaps::default(), |_, _| {});
     walk.into_files()
 }
@@ -171,24 +160,18 @@ fn send(
     label: &str,
     gaps: &mut Gaps,
     progress: Progress<'_>,
-    is_over: &dyn Fn() -> bool,
     send: &dyn Fn(Vec<Version>) -> bool,
 ) -> Walk {
     let mut together = Vec::with_capacity(TOGETHER);
     let mut number = 0;
     let mut push = |id, path: &str, holder: gix::ObjectId, commit| {
-        let name = within(label, &format!("{path}@{}", holder.to_hex_with_len(12)));
-        together.push(Version { id, name, number, commit });
+        together.push(Version { id, path: within(label, path), holder, number, commit });
         number += 1;
         if together.len() >= TOGETHER {
             send(std::mem::take(&mut together));
         }
     };
     for (at, commit) in commits.ordered.iter().enumerate() {
-        if is_over() {
-            gaps.add(gaps::Gap::OutOfTime, None);
-            break;
-        }
         walk.go(commit.tree, gaps, |id, path| push(id, &path, commit.id, Some(at)));
         if let Some(progress) = progress {
             progress(at + 1, commits.ordered.len());
@@ -237,11 +220,9 @@ fn notes(label: &str, commits: &Commits, seen: &Seen, walk: &Walk) -> Vec<String
 
 /// The finding as it stands in the report, and what a finding in the working tree says of it.
 fn told(standing: Standing, commits: &Commits) -> (Finding, Value) {
-    let Standing { finding, severity, commit, versions, in_head, .. } = standing;
+    let Standing { finding, path, severity, commit, versions, in_head, .. } = standing;
     let commit = commit.and_then(|at| commits.ordered.get(at));
     let (id, date) = (commit.map(|commit| commit.id.to_string()), commit.and_then(date));
-    let path = finding.location.path.clone();
-    let path = path.rsplit_once('@').map_or(path.as_str(), |(path, _)| path).to_owned();
     let line = match finding.location.position {
         Position::Line(line) => json!(line),
         _ => Value::Null,

@@ -27,7 +27,7 @@ pub(super) enum Gap {
     InPart,
     /// Secrets after the limit on different ones.
     Secrets,
-    /// Files that the limit on time left over.
+    /// Objects that the limit on time left over.
     OutOfTime,
 }
 
@@ -45,8 +45,8 @@ impl Gap {
             Self::InPart => ("file was seen in part", "files were seen in part"),
             Self::Secrets => ("more place of secrets is not listed", "more places of secrets are not listed"),
             Self::OutOfTime => (
-                "file was left when the limit on time was reached",
-                "files were left when the limit on time was reached",
+                "object was left when the limit on time was reached",
+                "objects were left when the limit on time was reached",
             ),
         };
         format!("{count} {}", if count == 1 { one } else { many })
@@ -62,7 +62,8 @@ impl Gaps {
     pub(super) fn add(&mut self, gap: Gap, id: Option<ObjectId>) {
         let (count, named) = self.0.entry(gap).or_default();
         *count += 1;
-        named.extend(id);
+        // Which objects those are is an accident of the machine.
+        named.extend(id.filter(|_| gap != Gap::OutOfTime));
         trim(named);
     }
 

@@ -3,6 +3,7 @@
 //! An object's header is asked before its bytes, so that a small file that claims or inflates to gigabytes costs nothing.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 
 use gix::objs::{Data, Find as _};
 use gix::{ObjectId, Repository, ThreadSafeRepository};
@@ -19,27 +20,33 @@ const DELTAS: u32 = 4096;
 const CACHE: usize = 512 << 20;
 
 /// One thread's door to the objects.
-pub(super) struct Objects(Repository);
+pub(super) struct Objects {
+    repository: Repository,
+    deadline: Option<Instant>,
+}
 
 impl Objects {
-    /// The objects of `repository`, for one of `threads` threads.
-    pub(super) fn of(repository: &ThreadSafeRepository, threads: usize) -> Self {
+    /// The objects of `repository` until `deadline`, for one of `threads` threads.
+    pub(super) fn of(repository: &ThreadSafeRepository, threads: usize, deadline: Option<Instant>) -> Self {
         let mut local = repository.to_thread_local();
         let share = (CACHE / threads.max(1)).clamp(4 << 20, 64 << 20);
         local.objects.set_pack_cache(move || Box::new(gix::odb::pack::cache::lru::MemoryCappedHashmap::new(share)));
         // Nothing comes while we look, and a missing object must not make all packs be listed again.
         local.objects.refresh_never();
-        Self(local)
+        Self { repository: local, deadline }
     }
 
     /// What kind of ids the repository has.
     pub(super) fn hash(&self) -> gix::hash::Kind {
-        self.0.object_hash()
+        self.repository.object_hash()
     }
 
     /// How large the object is once decoded.
     pub(super) fn size(&self, id: ObjectId) -> Result<u64, Gap> {
-        let header = guarded(|| self.0.try_find_header(id))?.ok_or(Gap::Missing)?;
+        if self.deadline.is_some_and(|deadline| Instant::now() > deadline) {
+            return Err(Gap::OutOfTime);
+        }
+        let header = guarded(|| self.repository.try_find_header(id))?.ok_or(Gap::Missing)?;
         let deltas = header.num_deltas().unwrap_or(0);
         if header.size() > LARGEST || deltas > DELTAS || header.size().saturating_mul(u64::from(deltas)) > CHAIN {
             return Err(Gap::TooLarge);
@@ -55,7 +62,7 @@ impl Objects {
 
     /// The same for an object whose [`Objects::size`] was asked.
     pub(super) fn decode<'a>(&self, id: ObjectId, buffer: &'a mut Vec<u8>) -> Result<Data<'a>, Gap> {
-        guarded(move || self.0.objects.try_find(&id, buffer))?.ok_or(Gap::Missing)
+        guarded(move || self.repository.objects.try_find(&id, buffer))?.ok_or(Gap::Missing)
     }
 }
 

@@ -4,10 +4,8 @@
 //! and of a secret's places the one with the smallest number is kept, whoever came to it first.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 use bartizan_core::{Completeness, Finding, Severity};
 use bartizan_inspect::{Inspect, Limits, Source, examine};
@@ -27,8 +25,10 @@ const DISTINCT: usize = 20_000;
 pub(super) struct Version {
     /// Its id.
     pub(super) id: ObjectId,
-    /// Path and commit, as the report calls it.
-    pub(super) name: String,
+    /// Its path.
+    pub(super) path: String,
+    /// The commit that brought it, or the folder or file that is named without one.
+    pub(super) holder: ObjectId,
     /// Its number in the walk.
     pub(super) number: u64,
     /// Which commit brought it, by its place in the order; none where a reference names the file itself.
@@ -43,6 +43,8 @@ pub(super) type Identity = (String, String);
 pub(super) struct Standing {
     /// As it was found in the first file.
     pub(super) finding: Finding,
+    /// That file's path.
+    pub(super) path: String,
     /// The worst of what was said of it.
     pub(super) severity: Severity,
     /// Which commit brought it.
@@ -77,14 +79,10 @@ pub(super) struct Work<'a> {
     pub(super) inspectors: Vec<&'static dyn Inspect>,
     /// What each file may cost.
     pub(super) limits: Limits,
-    /// When to stop.
-    pub(super) deadline: Option<Instant>,
     /// Files in the folder of `HEAD`.
     pub(super) head: &'a HashSet<ObjectId>,
     /// Held while a large file is.
     pub(super) large: Mutex<()>,
-    /// Whether the last thread has given up.
-    pub(super) is_over: AtomicBool,
 }
 
 /// The identity of a secret's finding; none for anything else that is said about a file.
@@ -101,10 +99,7 @@ pub(super) fn look(work: &Work<'_>, objects: &Objects) -> Seen {
         let next = work.queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(versions) = next else { return seen };
         for version in versions {
-            if work.deadline.is_some_and(|deadline| Instant::now() > deadline) {
-                work.is_over.store(true, Ordering::Relaxed);
-                seen.gaps.add(Gap::OutOfTime, None);
-            } else if let Err(gap) = one(work, objects, &version, &mut buffer, &mut seen) {
+            if let Err(gap) = one(work, objects, &version, &mut buffer, &mut seen) {
                 seen.gaps.add(gap, Some(version.id));
             }
         }
@@ -124,7 +119,9 @@ fn one(
     if data.kind != Kind::Blob {
         return Err(Gap::Damaged);
     }
-    let source = Source::from_bytes(&version.name, data.data.to_vec(), work.limits);
+    let Version { number, commit, path, .. } = version;
+    let name = format!("{path}@{}", version.holder.to_hex_with_len(12));
+    let source = Source::from_bytes(&name, data.data.to_vec(), work.limits);
     if size > LARGE {
         *buffer = Vec::new();
     }
@@ -135,8 +132,8 @@ fn one(
     for (place, finding) in examination.findings.into_iter().enumerate() {
         let Some(identity) = identity(&finding) else { continue };
         let in_head = work.head.contains(&version.id);
-        let (severity, first) = (finding.severity, (version.number, place));
-        seen.add(identity, Standing { finding, severity, commit: version.commit, versions: 1, in_head, first });
+        let (severity, first, path) = (finding.severity, (*number, place), path.clone());
+        seen.add(identity, Standing { finding, path, severity, commit: *commit, versions: 1, in_head, first });
     }
     match examination.completeness {
         Completeness::Complete => Ok(()),

@@ -6,6 +6,7 @@
 
 use bartizan_inspect::{Source, Window};
 
+use super::containers::Containers;
 use super::evidence::Evidence;
 use super::frames::Frames;
 use super::joblib::{Array, Placeholders};
@@ -49,6 +50,7 @@ fn run_at(source: &Source, offset: u64, evidence: &mut Evidence, loader: Loader,
         loader,
         depth,
         placeholders: Placeholders::default(),
+        containers: Containers::default(),
         arrays: false,
         source,
         evidence,
@@ -134,9 +136,8 @@ impl Machine<'_> {
             }
             0x97 => self.plain(Plain::Buffer),
             0x98 | 0x80 | 0x95 => Ok(()),
-            b']' => self.plain(Plain::List),
+            b']' | 0x8f => self.list(),
             b'}' => self.dict(),
-            0x8f => self.plain(Plain::Set),
             b')' => {
                 let value = self.store.tuple(&[]);
                 self.push(value)
@@ -146,7 +147,7 @@ impl Machine<'_> {
                 let from = self.mark(operation)?;
                 self.tuple_from(from, operation)
             }
-            b'l' => self.gather(Plain::List, operation),
+            b'l' | 0x91 => self.gather(operation),
             b'd' => {
                 let from = self.mark(operation)?;
                 self.keys(from, operation);
@@ -155,7 +156,6 @@ impl Machine<'_> {
                 self.stack.truncate(from);
                 self.push(Value::Dict(number))
             }
-            0x91 => self.gather(Plain::FrozenSet, operation),
             b'(' => {
                 if self.marks.len() >= STACK {
                     return Err(Fault("too many marks to follow".to_owned()));
@@ -182,13 +182,15 @@ impl Machine<'_> {
             b'a' => {
                 let value = self.pop(operation)?;
                 self.kept_as_data(value, operation);
-                self.changes_top(operation)
+                self.kept_in_top(value, operation)?;
+                self.grows_top(operation)
             }
             b'e' | 0x90 => {
                 let from = self.mark(operation)?;
                 self.all_kept_as_data(from, operation);
+                self.all_kept_below(from);
                 self.stack.truncate(from);
-                self.changes_top(operation)
+                self.grows_top(operation)
             }
             b's' => {
                 let from = self.stack.len().saturating_sub(2);
@@ -196,8 +198,9 @@ impl Machine<'_> {
                 let value = self.pop(operation)?;
                 let key = self.pop(operation)?;
                 if let Value::Dict(number) = self.top(operation)? {
-                    self.placeholders.set(number, key, value, &self.store);
+                    self.set(number, key, value);
                 }
+                self.kept_in_top(value, operation)?;
                 self.changes_top(operation)
             }
             b'u' => {
@@ -207,6 +210,7 @@ impl Machine<'_> {
                 {
                     self.settings(from, number);
                 }
+                self.all_kept_below(from);
                 self.stack.truncate(from);
                 self.changes_top(operation)
             }
@@ -247,9 +251,10 @@ impl Machine<'_> {
                 self.call(callee, arguments, operation)
             }
             0x92 => {
-                self.pop(operation)?;
+                let named = self.pop(operation)?;
                 let arguments = self.pop(operation)?;
                 let callee = self.pop(operation)?;
+                self.named_arguments(callee, named, operation);
                 self.call(callee, arguments, operation)
             }
             b'i' => {
@@ -272,6 +277,7 @@ impl Machine<'_> {
             b'b' => {
                 let state = self.pop(operation)?;
                 self.changes_top(operation)?;
+                self.given_state(state, operation)?;
                 self.array_data(state, operation)
             }
             code => Err(Fault(LexError::NoOpcode(code).to_string())),

@@ -30,6 +30,11 @@ ATTRIBUTES = (
     "tolist toarray tocsr asformat detach requires_grad_ read readline write close name mode _typ _data _mgr _values base obj "
     "elements most_common cast numpy cpu maps encode decode total_seconds utcoffset tzinfo tz freq n normalize"
 ).split()
+# What the scanner reports by name: a program that keeps to the rules sets none of them.
+REPORTED = set(
+    "__class__ __setstate__ __reduce__ __call__ __del__ __new__ __array__ __array_interface__ __array_struct__ "
+    "__cuda_array_interface__ __dlpack__".split()
+)
 # One opcode, so that a program shows what it does.
 MARK, STOP, POP, REDUCE, BUILD, NEWOBJ, NEWOBJ_EX, OBJ, DUP = b"(", b".", b"0", b"R", b"b", b"\x81", b"\x92", b"o", b"2"
 
@@ -101,6 +106,8 @@ class Composer:
     def __init__(self, names, seed):
         self.names, self.rng = names, random.Random(seed)
         self.memo = 0
+        # Whether the program keeps to the rules that the scanner knows, as far as that is easily said.
+        self.keeps_rules = self.rng.random() < 0.8
 
     def program(self):
         parts = [b"\x80\x04"]
@@ -115,7 +122,7 @@ class Composer:
 
     def recipe(self):
         choice = self.rng.random()
-        if choice < 0.12:
+        if choice < 0.12 and not self.keeps_rules:
             return self.through_a_hook()
         if choice < 0.22:
             return self.hooked() + self.changes()
@@ -133,6 +140,12 @@ class Composer:
     def text(self, text=None):
         encoded = (self.rng.choice(TEXTS) if text is None else text).encode()
         return b"X" + struct.pack("<I", len(encoded)) + encoded
+
+    def attribute(self):
+        while True:
+            name = self.rng.choice(ATTRIBUTES)
+            if not self.keeps_rules or name not in REPORTED:
+                return name
 
     def named(self, pair):
         return b"c" + pair[0].encode() + b"\n" + pair[1].encode() + b"\n"
@@ -155,11 +168,11 @@ class Composer:
         if kind == 5:
             return self.attributes(depth - 1)
         if kind == 6:
-            return self.named(self.pick(rng.choice([self.names.call, self.names.new, self.names.name])))
+            return self.named(self.pick(rng.choice([self.names.call, self.names.name] if self.keeps_rules else [self.names.call, self.names.new, self.names.name])))  # fmt: skip
         if kind == 7:
-            return self.instance()
+            return self.instance(callable=self.keeps_rules)
         if kind == 8:
-            return self.instance() + self.state() + BUILD
+            return self.instance(callable=self.keeps_rules) + self.state() + BUILD
         if kind == 9:
             return self.hooked()
         if kind == 10 and self.memo:
@@ -189,14 +202,14 @@ class Composer:
         rng = self.rng
         pairs = []
         for _ in range(rng.randint(0, 4)):
-            key = self.text(rng.choice(hints) if hints and rng.random() < 0.7 else rng.choice(ATTRIBUTES))
-            if rng.random() < 0.15:
+            key = self.text(rng.choice(hints) if hints and rng.random() < 0.7 else self.attribute())
+            if not self.keeps_rules and rng.random() < 0.15:
                 key = self.named(("builtins", "str")) + key + b"\x85R"
             pairs.append(key + self.value(depth))
         opened = rng.random()
         if opened < 0.2:
             return MARK + b"".join(pairs) + b"d"
-        if opened < 0.3:
+        if opened < 0.3 and not self.keeps_rules:
             items = b"".join(pair + b"\x86" for pair in pairs)
             return self.named(("builtins", "dict")) + MARK + items + b"l" + b"\x85R"
         return b"}(" + b"".join(pairs) + b"u"
@@ -213,9 +226,9 @@ class Composer:
             return filled + self.attributes(1) + b"\x86"
         return self.value(2)
 
-    def instance(self):
+    def instance(self, callable=False):
         """An empty object of a class that may be made only so, or what an allowed call gives."""
-        if self.names.new and self.rng.random() < 0.7:
+        if self.names.new and not callable and self.rng.random() < 0.7:
             pair = self.pick(self.names.new)
             made = self.named(pair) + b")\x81"
         else:
@@ -232,11 +245,11 @@ class Composer:
         if rng.random() < 0.6:
             made = self.named(rng.choice([("types", "SimpleNamespace"), ("collections", "UserList"), ("collections", "UserDict"), ("builtins", "Exception")])) + b")R"  # fmt: skip
         else:
-            made = self.instance()
+            made = self.instance(callable=self.keeps_rules)
         pairs = []
         for _ in range(rng.randint(1, 3)):
-            callee = self.named(self.pick(rng.choice([self.names.call, self.names.new, self.names.new, self.names.name])))
-            pairs.append(self.text(rng.choice(ATTRIBUTES)) + rng.choice([callee, self.value(1)]))
+            callee = self.named(self.pick(rng.choice([self.names.call, self.names.name] if self.keeps_rules else [self.names.call, self.names.new, self.names.new, self.names.name])))  # fmt: skip
+            pairs.append(self.text(self.attribute()) + rng.choice([callee, self.value(1)]))
         return made + b"}(" + b"".join(pairs) + b"u" + (b"b" if rng.random() < 0.8 else b"N\x86b")
 
     def through_a_hook(self):
@@ -259,7 +272,7 @@ class Composer:
         rng = self.rng
         out = []
         for _ in range(rng.choice([0, 1, 1, 2])):
-            kind = rng.randrange(6)
+            kind = rng.randrange(3 if self.keeps_rules else 0, 6)
             if kind == 0:
                 out.append(self.value(2) + b"a")
             elif kind == 1:
@@ -275,7 +288,7 @@ class Composer:
         return b"".join(out)
 
     def any_call(self, depth):
-        pair = self.pick(self.names.call if self.rng.random() < 0.95 else self.names.restricted)
+        pair = self.pick(self.names.call if self.keeps_rules or self.rng.random() < 0.8 else self.names.restricted)
         fewest, most, _ = self.names.signatures.get(pair, (0, 3, []))
         return self.call(pair, self.values(self.rng.randint(fewest, most), depth))
 
@@ -298,7 +311,9 @@ class Composer:
     def reconstructed(self):
         """`copyreg`'s three ways to make an object, of classes and of objects that pass for one."""
         rng = self.rng
-        cls = rng.choice([self.named(self.pick(self.names.new)), self.named(self.pick(self.names.call)), self.hooked()])
+        cls = self.named(self.pick(rng.choice([self.names.new, self.names.call])))
+        if not self.keeps_rules and rng.random() < 0.3:
+            cls = self.hooked()
         way = rng.randrange(3)
         if way == 0:
             base = rng.choice([("builtins", "object"), ("builtins", "dict"), ("builtins", "list"), self.pick(self.names.call)])

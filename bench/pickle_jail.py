@@ -265,7 +265,8 @@ def batch(names, allowed, seed, first, last):
             finally:
                 os._exit(1)
         os.close(sink)
-        lines = os.fdopen(source, "rb").read().decode().splitlines()
+        with os.fdopen(source, "rb") as file:
+            lines = file.read().decode().splitlines()
         status = os.waitpid(child, 0)[1]
         for line in lines:
             index, _, events = line.partition(" ")

@@ -380,3 +380,60 @@ fn a_class_that_comes_back_out_of_a_scalar_must_not_be_changed() {
     let class = [&named("numpy.core.multiarray", "scalar")[..], &dtype, &named("collections", "UserDict"), b"\x86R"];
     flags(&program(&[&class.concat(), b"N}", &text("get"), b"Ns\x86b"]), "BZ-PKL-006");
 }
+
+#[test]
+fn a_persistent_id_that_is_not_of_pytorch_is_a_gap() {
+    for file in [&b"Pid\n."[..], b"\x80\x04K\x01Q.", b"\x80\x04X\x07\0\0\0storageQ.", b"\x80\x04]Q."] {
+        let seen = look(file);
+        assert!(!seen.completeness.is_complete(), "{seen:?}");
+    }
+    let storage =
+        [&text("storage")[..], &named("torch", "FloatStorage"), &text("0"), &text("cpu"), b"K\x01tQ"].concat();
+    clean(&program(&[b"(", &storage]));
+}
+
+#[test]
+fn object_arrays_are_pickles_however_their_header_spells_them() {
+    let file = |header: &str, version: u8| {
+        let mut file = vec![0x93, b'N', b'U', b'M', b'P', b'Y', version, 0];
+        let length = u32::try_from(header.len()).unwrap_or_default().to_le_bytes();
+        file.extend_from_slice(if version == 1 { &length[..2] } else { &length });
+        file.extend_from_slice(header.as_bytes());
+        file.extend_from_slice(b"\x80\x03cos\nsystem\nX\x02\0\0\0id\x85R.");
+        file
+    };
+    let rest = "'fortran_order': False, 'shape': (1,), }    \n";
+    for descriptor in [
+        "'|O8'",
+        "'object'",
+        "'obj' 'ect'",
+        "'obj' # numbers\n 'ect'",
+        "'i4,obj' 'ect'",
+        "('obj' 'ect', ())",
+        "'\\x4f'",
+        "'\\N{LATIN CAPITAL LETTER O}'",
+        "[('a', 'obj' 'ect')]",
+        "{'names': ['a'], 'formats': ['obj' 'ect']}",
+        "\"obj\"'ect'",
+        "'<f8', 'de' 'scr': 'obj' 'ect'",
+    ] {
+        for version in 1..=3 {
+            flags(&file(&format!("{{'descr': {descriptor}, {rest}"), version), "BZ-PKL-001");
+        }
+    }
+    let twice = "{'descr': '<f8', 'fortran_order': False, 'shape': (1,), 'de' 'scr': 'obj' 'ect'}\n";
+    flags(&file(twice, 1), "BZ-PKL-001");
+    for number in ["'<f8'", "'|u1'", "'<M8[ns]'", "'<U12'", "'|b1'"] {
+        let header = format!("{{'descr': {number}, {rest}");
+        let seen = look(&file(&header, 1));
+        assert!(seen.findings.is_empty(), "{number}: numbers are not unpickled");
+    }
+}
+
+#[test]
+fn a_state_that_compiled_code_reads_past_is_refused() {
+    let distance = named("sklearn.metrics._dist_metrics", "EuclideanDistance64");
+    flags(&program(&[&distance, b")R)b"]), "BZ-PKL-009");
+    flags(&program(&[&distance, b")R]b"]), "BZ-PKL-009");
+    clean(&program(&[&distance, b")RK\x02K\x01K\x01\x87b"]));
+}

@@ -189,6 +189,12 @@ impl Machine<'_> {
         if self.evidence.get(index).is_some_and(|import| import.module == "statsmodels.base.data") {
             self.evaluates_formula(state, operation);
         }
+        let is_distance = self.evidence.get(index).is_some_and(|import| import.module.ends_with("._dist_metrics"));
+        let is_whole = self.store.as_whole_tuple(state).is_some_and(|entries| entries.len() >= 3);
+        if is_distance && !is_whole {
+            let message = format!("gives {} a state that it reads past the end of", self.evidence.dotted(index));
+            self.evidence.note(&FORBIDDEN_ARGUMENT, operation, message);
+        }
         Ok(())
     }
 

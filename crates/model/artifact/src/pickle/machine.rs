@@ -239,10 +239,13 @@ impl Machine<'_> {
                 self.evidence.note(&EXTENSION_CODE, operation, format!("names an object by extension code {code}"));
                 self.push(Value::Unknown)
             }
-            b'P' => self.push(Value::Persistent),
+            b'P' => {
+                self.supplied_by_loader(operation);
+                self.push(Value::Persistent)
+            }
             b'Q' => {
                 let id = self.pop(operation)?;
-                let value = self.persistent(id);
+                let value = self.persistent(id, operation);
                 self.push(value)
             }
             b'R' | 0x81 => {
@@ -286,10 +289,24 @@ impl Machine<'_> {
 
     /// `torch.save` before 1.6 names classes of modules by persistent id, `('module', class, file, source)`,
     /// and the loader hands the class out.
-    fn persistent(&self, id: Value) -> Value {
-        match self.store.as_tuple(id) {
-            Some([kind, class @ Value::Import(_), ..]) if self.store.as_text(*kind) == Some("module") => *class,
-            _ => Value::Persistent,
+    fn persistent(&mut self, id: Value, operation: Operation) -> Value {
+        let entries = self.store.as_tuple(id).unwrap_or_default();
+        match (entries.first().and_then(|kind| self.store.as_text(*kind)), entries.get(1)) {
+            (Some("module"), Some(class @ Value::Import(_))) => return *class,
+            (Some("storage"), _) => {}
+            _ => self.supplied_by_loader(operation),
+        }
+        Value::Persistent
+    }
+
+    /// `pickle.load` refuses a persistent id; a program that doesn't makes of it what it likes. PyTorch's ids are
+    /// known: storages, and numbers in its tar files.
+    fn supplied_by_loader(&mut self, operation: Operation) {
+        let is_tar = self.source.member() == "pickle" && self.source.has_sibling("sys_info");
+        if !is_tar {
+            let place = operation.start;
+            self.unfollowed
+                .get_or_insert_with(|| format!("byte {place}: only the loading program knows a persistent id"));
         }
     }
 

@@ -9,10 +9,16 @@ calls clean and complete is a fail-open, printed with its bytes.
 
     python3 bench/pickle_jail.py --bartizan target/release/bartizan --count 200000 --jobs 2
 
+With `--grammar` the inputs are not mutations but programs that `pickle_grammar.py` composes from the names of the
+lists, and every name that this interpreter resolves is imported beforehand; `--stdlib` takes names of the standard
+library alone. Programs that end the child by a signal though called clean are counted apart.
+
 The child has limits on memory, file size and time.
 """
 
 import argparse
+import ast
+import dis
 import io
 import json
 import multiprocessing
@@ -28,6 +34,7 @@ import sys
 import tempfile
 import warnings
 
+import pickle_grammar
 import scan_oracle
 
 warnings.simplefilter("ignore")
@@ -97,14 +104,22 @@ def gadgets():
     return found
 
 
-def importing():
-    """Whether Python's own importer is at work, for a module whose import was allowed."""
+def library_work():
+    """Whether a library does what the pickle can't steer: Python's importer runs a module that was allowed, installed
+    packages are listed, or text is parsed as a literal, which is compiled but not run."""
     frame = sys._getframe(1)
     while frame:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
+        file = frame.f_code.co_filename
+        if file.startswith("<frozen importlib") or "importlib/metadata" in file or (file == ast.__file__ and frame.f_code.co_name == "parse"):  # fmt: skip
             return True
         frame = frame.f_back
     return False
+
+
+def stated():
+    """Whether an `import` statement is at work: its module stands in the code of a library, not in the pickle."""
+    frame = sys._getframe(2)
+    return frame.f_lasti >= 0 and dis.opname[frame.f_code.co_code[frame.f_lasti]] == "IMPORT_NAME"
 
 
 def watch(allowed, seen):
@@ -125,13 +140,13 @@ def watch(allowed, seen):
                 raise Refused
         elif event in ACTING:
             seen.armed = False
-            inside_import = importing()
+            is_library_work = library_work()
             seen.armed = True
-            if inside_import:
+            if is_library_work:
                 return
             seen.note(event)
             raise Refused
-        elif event == "import" and arguments[0] not in modules and arguments[0].split(".")[0] not in modules:
+        elif event == "import" and not stated() and arguments[0] not in modules and arguments[0].split(".")[0] not in modules:
             if arguments[0] not in sys.modules and not any(arguments[0].startswith(m.split(".")[0]) for m in modules):
                 seen.note(f"import {arguments[0]}")
                 raise Refused
@@ -150,9 +165,10 @@ class Seen:
 
 
 def load_all(content, path, seen):
-    """The four readings. Names as the file spells them: fix_imports maps them as CPython does."""
+    """The four readings, or the two from memory where there is no path. Names as the file spells them: fix_imports
+    maps them as CPython does."""
     for python in (False, True):
-        for from_file in (False, True):
+        for from_file in (False, True) if path else (False,):
             seen.armed = True
             try:
                 if python:
@@ -172,25 +188,127 @@ def load_all(content, path, seen):
                 seen.armed = False
 
 
-def work(job):
-    """One child: mutates, loads, lets bartizan judge, reports fail-opens."""
-    seed, count, bartizan, lists, hostile, keep = job
-    resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+def limit(memory):
+    """Bounds memory, file size, stack and time of this process for ever."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_FSIZE, (64 << 20, 64 << 20))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.setrecursionlimit(400)
-    rng = random.Random(seed)
+    signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(TimeoutError()))
+
+
+def nameable(lists):
+    """The pairs that the lists allow, as a file spells them and as the unpickler asks for them."""
+    import _compat_pickle
+
     allowed = set()
     for name in lists:
         allowed |= scan_oracle.allowed(pathlib.Path(name))
     # A pickle names Python 2 modules too; the unpickler asks for the mapped name.
-    import _compat_pickle
-
     allowed |= {_compat_pickle.NAME_MAPPING.get(pair, pair) for pair in allowed}
-    allowed |= {(_compat_pickle.IMPORT_MAPPING.get(module, module), name) for module, name in allowed}
+    return allowed | {(_compat_pickle.IMPORT_MAPPING.get(module, module), name) for module, name in allowed}
+
+
+def called_clean(bartizan, programs):
+    """The keys of those programs in which bartizan finds nothing, and that it has seen to the end."""
+    if not programs:
+        return set()
+    with tempfile.TemporaryDirectory() as name:
+        for key, content in programs.items():
+            (pathlib.Path(name) / f"{key:09}.pkl").write_bytes(content)
+        command = [bartizan, "scan", "--only", "models", "--format", "json", name]
+        report = json.loads(subprocess.run(command, capture_output=True).stdout)
+    flagged = {finding["location"]["path"].split("!")[0] for finding in report["findings"] if finding["severity"] != "low"}
+    seen = {file["path"] for file in report["files"] if file["state"] in ("complete", "not-inspected")} - flagged
+    return {key for key in programs if f"{key:09}.pkl" in seen}
+
+
+def composed(names, allowed, seed, first, last, sink):
+    """A forked child: loads programs `first..last`, and writes a line before each and one for what acted."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.setpgid(0, 0)
+    limit(6 << 30)
+    seen = Seen()
+    write = os.write
+    sys.addaudithook(watch(allowed, seen))
+    for index in range(first, last):
+        write(sink, b"%d\n" % index)
+        content = pickle_grammar.Composer(names, seed * 1_000_000_007 + index).program()
+        seen.events = []
+        # What Python code can't stop after a second, the second timer ends with the process.
+        signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 3)
+        signal.setitimer(signal.ITIMER_REAL, 1)
+        try:
+            load_all(content, None, seen)
+        except BaseException:
+            pass
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        seen.armed = False
+        if seen.events:
+            write(sink, b"%d %s\n" % (index, json.dumps(sorted(set(seen.events))).encode()))
+    os._exit(0)
+
+
+def batch(names, allowed, seed, first, last):
+    """What acted and what ended the child, in programs `first..last`. Each child starts where the last one ended."""
+    acted, ended = {}, {}
+    while first < last:
+        source, sink = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(source)
+            try:
+                composed(names, allowed, seed, first, last, sink)
+            finally:
+                os._exit(1)
+        os.close(sink)
+        with os.fdopen(source, "rb") as file:
+            lines = file.read().decode().splitlines()
+        status = os.waitpid(child, 0)[1]
+        for line in lines:
+            index, _, events = line.partition(" ")
+            first = int(index) + 1
+            if events:
+                acted[int(index)] = json.loads(events)
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) not in (signal.SIGVTALRM, signal.SIGKILL):
+            ended[first - 1] = signal.Signals(os.WTERMSIG(status)).name
+        elif status == 0:
+            break
+    return acted, ended
+
+
+def compose(job):
+    """One worker: composes, loads in forked children, lets bartizan judge what acted."""
+    seed, count, bartizan, lists, stdlib, keep = job
+    names = pickle_grammar.Names([pathlib.Path(name) for name in lists], stdlib)
+    allowed = nameable(lists)
+    acted, failures, crashes, clean = 0, [], [], 0
+    sample = min(count, 500)
+    program = lambda index: pickle_grammar.Composer(names, seed * 1_000_000_007 + index).program()
+    clean = len(called_clean(bartizan, {index: program(index) for index in range(sample)}))
+    for first in range(0, count, 500):
+        events, ended = batch(names, allowed, seed, first, min(first + 500, count))
+        acted += len(events)
+        for index in called_clean(bartizan, {index: program(index) for index in {*events, *ended}}):
+            bucket, what = (failures, events[index]) if index in events else (crashes, [ended[index]])
+            bucket.append((what, program(index)))
+            if keep:
+                (pathlib.Path(keep) / f"{seed}-{index}-{what[0].split()[0]}.pkl").write_bytes(program(index))
+    return acted, failures, crashes, len(names), names.absent, clean / max(sample, 1)
+
+
+def work(job):
+    """One child: mutates, loads, lets bartizan judge, reports fail-opens."""
+    seed, count, bartizan, lists, hostile, keep = job
+    limit(2 << 30)
+    rng = random.Random(seed)
+    allowed = nameable(lists)
     found = scan_oracle.seeds(pathlib.Path(hostile)) + gadgets()
     seen = Seen()
     sys.addaudithook(watch(allowed, seen))
-    signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(TimeoutError()))
     failures, acted = [], 0
     batch = 5000
     for start in range(0, count, batch):
@@ -234,10 +352,14 @@ def main():
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--keep", help="folder for inputs that failed open")
     options.add_argument("--hostile", default=str(here.parent / "shared/corpora/scan/picklescan"))
+    options.add_argument("--grammar", action="store_true", help="compose programs instead of mutating")
+    options.add_argument("--stdlib", action="store_true", help="with --grammar: names of the standard library alone")
     chosen = options.parse_args()
     lists = [str(here / "crates/model/artifact/src/pickle" / name) for name in ("allowed.txt", "classes.txt")]
     bartizan = str(pathlib.Path(chosen.bartizan).resolve())
     share = chosen.count // chosen.jobs
+    if chosen.grammar:
+        sys.exit(grammar(chosen, share, bartizan, lists))
     jobs = [(chosen.seed + number, share, bartizan, lists, chosen.hostile, chosen.keep) for number in range(chosen.jobs)]
     with multiprocessing.get_context("spawn").Pool(chosen.jobs, maxtasksperchild=1) as pool:
         results = pool.map(work, jobs, chunksize=1)
@@ -248,6 +370,23 @@ def main():
     for what, content in failures[:20]:
         print(what, content[:200])
     sys.exit(1 if failures or not acted else 0)
+
+
+def grammar(chosen, share, bartizan, lists):
+    """Runs the workers and prints what they found; the exit code."""
+    jobs = [(chosen.seed + number, share, bartizan, lists, chosen.stdlib, chosen.keep) for number in range(chosen.jobs)]
+    with multiprocessing.get_context("spawn").Pool(chosen.jobs, maxtasksperchild=1) as pool:
+        results = pool.map(compose, jobs, chunksize=1)
+    failures = [failure for result in results for failure in result[1]]
+    crashes = [crash for result in results for crash in result[2]]
+    _, _, _, names, absent, clean = results[0]
+    print(f"{share * chosen.jobs} programs over {names} names ({absent} absent), Python {sys.version.split()[0]}")
+    print(f"{clean:.0%} of a sample are called clean; {sum(result[0] for result in results)} programs reach an audited event")
+    print(f"ended by a signal though called clean: {len(crashes)}")
+    print(f"fail-open: {len(failures)}")
+    for what, content in (failures + crashes)[:20]:
+        print(what, content[:300])
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

@@ -27,10 +27,10 @@ impl Inspect for Npy {
         let Ok(header) = source.read(start, usize::try_from(length.min(64 << 10)).unwrap_or(0)) else {
             return Completeness::Partial("the npy header is cut off".to_owned());
         };
-        // NumPy unpickles when the dtype has objects. The header is a Python literal: whatever could
-        // spell such a dtype (`O`, `object`, a structure, an escape) counts.
-        let spells = |word: &[u8]| header.windows(word.len()).any(|window| window == word);
-        let simple = length <= 64 << 10 && ![&b"O"[..], b"object", b"[", b"\\"].into_iter().any(spells);
+        // NumPy unpickles when the dtype has objects. The header is a Python literal, in which such a dtype has
+        // endless spellings (escapes, strings side by side, keys twice): only what NumPy itself writes is taken for
+        // numbers.
+        let simple = length <= 64 << 10 && std::str::from_utf8(&header).is_ok_and(holds_numbers);
         let data = start + length;
         findings.describe(|contents| {
             let header = String::from_utf8_lossy(&header);
@@ -46,6 +46,26 @@ impl Inspect for Npy {
         }
         Completeness::Complete
     }
+}
+
+/// Whether a header reads as NumPy writes it for an array of numbers, times or characters.
+fn holds_numbers(header: &str) -> bool {
+    let rest = header.trim_end().strip_prefix("{'descr': '").and_then(|rest| rest.split_once('\''));
+    let Some((descriptor, rest)) = rest else { return false };
+    let shape = ["False", "True"]
+        .into_iter()
+        .find_map(|order| rest.strip_prefix(&format!(", 'fortran_order': {order}, 'shape': ("))?.strip_suffix('}'));
+    let shape = shape.and_then(|shape| shape.trim_end_matches([',', ' ']).strip_suffix(')'));
+    let mut characters = descriptor.trim_start_matches(['<', '>', '|', '=']).chars();
+    characters.next().is_some_and(|kind| "?bBhHiIlLqQefdgFDGcSUVaMmu".contains(kind))
+        && unit(characters.as_str().trim_start_matches(|digit: char| digit.is_ascii_digit()))
+        && shape.is_some_and(|shape| shape.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | ' ' | 'L')))
+}
+
+/// Whether nothing is left of a descriptor but the unit of a time, as in `<M8[ns]`.
+fn unit(rest: &str) -> bool {
+    let inside = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    rest.is_empty() || inside.is_some_and(|unit| unit.chars().all(|c| c.is_ascii_alphanumeric() || c == '/'))
 }
 
 /// The value of a key of the header, a Python dictionary of literals, as it is spelled.

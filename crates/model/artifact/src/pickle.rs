@@ -4,9 +4,12 @@
 //! which objects it imports, which it calls and with what follows from the bytes alone. Every name
 //! that is not on the list of harmless ones is a finding, with the opcodes that prove it.
 
+mod containers;
 mod effects;
 mod evidence;
+mod formula;
 mod frames;
+mod handing;
 mod joblib;
 mod machine;
 mod memo;

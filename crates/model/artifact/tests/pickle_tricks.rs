@@ -277,3 +277,163 @@ fn object_arrays_of_numpy_are_pickles() {
     file.extend_from_slice(b"\x80\x03cos\nsystem\nX\x02\0\0\0id\x85R.");
     flags(&file, "BZ-PKL-001");
 }
+
+/// A program: `c` names an import, `t` pushes text.
+fn named(module: &str, name: &str) -> Vec<u8> {
+    format!("c{module}\n{name}\n").into_bytes()
+}
+
+fn text(text: &str) -> Vec<u8> {
+    let length = u32::try_from(text.len()).unwrap_or_default();
+    [b"X", length.to_le_bytes().as_slice(), text.as_bytes()].concat()
+}
+
+fn program(parts: &[&[u8]]) -> Vec<u8> {
+    [b"\x80\x04", parts.concat().as_slice(), b"."].concat()
+}
+
+const KFOLD: (&str, &str) = ("sklearn.model_selection._split", "KFold");
+
+#[test]
+fn a_formula_that_statsmodels_evaluates_while_loading_is_code() {
+    let with = |formula: &[u8], restores: &str| {
+        let state = [&text(restores)[..], b"\x88", &text("formula"), formula].concat();
+        program(&[&named("statsmodels.base.data", "PandasData"), b")\x81}(", &state, b"ub"])
+    };
+    for key in ["restore_model_spec", "restore_design_info"] {
+        flags(&with(&text("a ~ I(__import__('os').system('id'))"), key), "BZ-PKL-009");
+        flags(&with(b"N", key), "BZ-PKL-009");
+        clean(&with(&text("y ~ C(kind) + np.log(size) - 1"), key));
+    }
+    // Keys that are computed, a state that is, and padding don't hide it.
+    let class = named("statsmodels.base.data", "ModelData");
+    let computed = [&named("builtins", "str")[..], &text("restore_model_spec"), b"\x85R\x88"].concat();
+    flags(&program(&[&class, b")\x81}(", &computed, b"ub"]), "BZ-PKL-009");
+    let pairs = [b"](", &text("restore_model_spec")[..], b"\x88\x86e"].concat();
+    flags(&program(&[&class, b")\x81", &named("builtins", "dict"), &pairs, b"\x85Rb"]), "BZ-PKL-009");
+    let padding = [&text(&"x".repeat(60_000))[..], b"0"].concat().repeat(140);
+    let state = [&text("restore_model_spec")[..], b"\x88", &text("formula"), &text("eval(a)")].concat();
+    flags(&program(&[&padding, &class, b")\x81}(", &state, b"ub"]), "BZ-PKL-009");
+    // Made by copyreg, the object is of the same class.
+    let made = [&named("copyreg", "__newobj__")[..], &class, b"\x85R}(", &state, b"ub"].concat();
+    flags(&program(&[&made]), "BZ-PKL-009");
+}
+
+#[test]
+fn an_attribute_that_passes_for_append_calls_nothing() {
+    for (attribute, filling) in [("append", &b"Na"[..]), ("extend", b"(Ne"), ("add", b"(N\x90")] {
+        let state = [b"}", &text(attribute)[..], &named(KFOLD.0, KFOLD.1), b"sb"].concat();
+        let namespace = [&named("types", "SimpleNamespace")[..], b")R"].concat();
+        flags(&program(&[&namespace, &state, filling]), "BZ-PKL-009");
+    }
+    clean(&program(&[&named("collections", "deque"), b")R(K\x01e"]));
+    clean(&program(&[&named("pandas.core.indexes.frozen", "FrozenList"), b")\x81(K\x01e"]));
+    clean(&program(&[&named("array", "array"), &text("i"), b"]\x86R(K\x01e"]));
+}
+
+#[test]
+fn an_object_does_not_pass_for_a_class() {
+    let state = [b"}", &text("__new__")[..], &named(KFOLD.0, KFOLD.1), b"sb"].concat();
+    let namespace = [&named("types", "SimpleNamespace")[..], b")R", &state].concat();
+    flags(&program(&[&named("copyreg", "__newobj__"), &namespace, b"\x85R"]), "BZ-PKL-009");
+    flags(&program(&[&named("copyreg", "__newobj_ex__"), &namespace, b")}\x87R"]), "BZ-PKL-009");
+    flags(&program(&[&named("pandas.core.indexes.base", "_new_Index"), &namespace, b"}\x86R"]), "BZ-PKL-009");
+    flags(&program(&[&namespace]), "BZ-PKL-010");
+    clean(&program(&[&named("copyreg", "__newobj__"), &named(KFOLD.0, KFOLD.1), b"\x85R}b"]));
+}
+
+#[test]
+fn containers_hand_restricted_objects_on_to_nobody_who_iterates() {
+    let object = [&named(KFOLD.0, KFOLD.1)[..], b")\x81"].concat();
+    let chain = named("itertools", "chain");
+    let listed = [b"](", &object[..], b"e"].concat();
+    flags(&program(&[&chain, &listed, b"\x85R"]), "BZ-PKL-009");
+    flags(&program(&[&chain, b"]", &listed, b"a\x85R"]), "BZ-PKL-009");
+    flags(&program(&[&chain, b"(", &object, b"l\x85R"]), "BZ-PKL-009");
+    flags(&program(&[&chain, b"}K\x01", &object, b"s\x85R"]), "BZ-PKL-009");
+    flags(&program(&[&chain, &named("builtins", "list"), &listed, b"\x85R\x85R"]), "BZ-PKL-009");
+    flags(&program(&[b"]q\0]q\x01h\0a0h\0(", &object, b"e00", &chain, b"h\x01\x85R"]), "BZ-PKL-009");
+    // A dictionary iterates over each element of a list, and by keyword is handed on too.
+    flags(&program(&[&named("builtins", "dict"), &listed, b"\x85R"]), "BZ-PKL-009");
+    flags(&program(&[&named("pandas", "Series"), b")}", &text("data"), &listed, b"s\x92"]), "BZ-PKL-009");
+    // An object that holds one hands it on as well.
+    let held = [&named("collections", "UserList")[..], b")R}", &text("data"), &listed, b"sb"].concat();
+    flags(&program(&[&chain, &held, b"\x85R"]), "BZ-PKL-009");
+    // What picklers write: sets of objects, and ordered dictionaries of Python 2.
+    clean(&program(&[&named("__builtin__", "set"), &listed, b"\x85R"]));
+    let pair = [b"](](", &text("fold")[..], &object, b"ee"].concat();
+    clean(&program(&[&named("collections", "OrderedDict"), &pair, b"\x85R"]));
+}
+
+#[test]
+fn attributes_with_computed_names_are_not_followed_and_said_to_be() {
+    let class = [&named("types", "SimpleNamespace")[..], b")R"].concat();
+    let key = [&named("builtins", "str")[..], &text("__class__"), b"\x85R"].concat();
+    flags(&program(&[&class, b"N}", &key, &named(KFOLD.0, KFOLD.1), b"s\x86b"]), "BZ-PKL-010");
+    let padding = [&text(&"x".repeat(60_000))[..], b"0"].concat().repeat(140);
+    flags(&program(&[&padding, &class, b"}", &text("__setstate__"), b"Nsb"]), "BZ-PKL-010");
+}
+
+#[test]
+fn a_class_that_comes_back_out_of_a_scalar_must_not_be_changed() {
+    let dtype = [&named("numpy", "dtype")[..], &text("O"), b"\x85R"].concat();
+    let class = [&named("numpy.core.multiarray", "scalar")[..], &dtype, &named("collections", "UserDict"), b"\x86R"];
+    flags(&program(&[&class.concat(), b"N}", &text("get"), b"Ns\x86b"]), "BZ-PKL-006");
+}
+
+#[test]
+fn a_persistent_id_that_is_not_of_pytorch_is_a_gap() {
+    for file in [&b"Pid\n."[..], b"\x80\x04K\x01Q.", b"\x80\x04X\x07\0\0\0storageQ.", b"\x80\x04]Q."] {
+        let seen = look(file);
+        assert!(!seen.completeness.is_complete(), "{seen:?}");
+    }
+    let storage =
+        [&text("storage")[..], &named("torch", "FloatStorage"), &text("0"), &text("cpu"), b"K\x01tQ"].concat();
+    clean(&program(&[b"(", &storage]));
+}
+
+#[test]
+fn object_arrays_are_pickles_however_their_header_spells_them() {
+    let file = |header: &str, version: u8| {
+        let mut file = vec![0x93, b'N', b'U', b'M', b'P', b'Y', version, 0];
+        let length = u32::try_from(header.len()).unwrap_or_default().to_le_bytes();
+        file.extend_from_slice(if version == 1 { &length[..2] } else { &length });
+        file.extend_from_slice(header.as_bytes());
+        file.extend_from_slice(b"\x80\x03cos\nsystem\nX\x02\0\0\0id\x85R.");
+        file
+    };
+    let rest = "'fortran_order': False, 'shape': (1,), }    \n";
+    for descriptor in [
+        "'|O8'",
+        "'object'",
+        "'obj' 'ect'",
+        "'obj' # numbers\n 'ect'",
+        "'i4,obj' 'ect'",
+        "('obj' 'ect', ())",
+        "'\\x4f'",
+        "'\\N{LATIN CAPITAL LETTER O}'",
+        "[('a', 'obj' 'ect')]",
+        "{'names': ['a'], 'formats': ['obj' 'ect']}",
+        "\"obj\"'ect'",
+        "'<f8', 'de' 'scr': 'obj' 'ect'",
+    ] {
+        for version in 1..=3 {
+            flags(&file(&format!("{{'descr': {descriptor}, {rest}"), version), "BZ-PKL-001");
+        }
+    }
+    let twice = "{'descr': '<f8', 'fortran_order': False, 'shape': (1,), 'de' 'scr': 'obj' 'ect'}\n";
+    flags(&file(twice, 1), "BZ-PKL-001");
+    for number in ["'<f8'", "'|u1'", "'<M8[ns]'", "'<U12'", "'|b1'"] {
+        let header = format!("{{'descr': {number}, {rest}");
+        let seen = look(&file(&header, 1));
+        assert!(seen.findings.is_empty(), "{number}: numbers are not unpickled");
+    }
+}
+
+#[test]
+fn a_state_that_compiled_code_reads_past_is_refused() {
+    let distance = named("sklearn.metrics._dist_metrics", "EuclideanDistance64");
+    flags(&program(&[&distance, b")R)b"]), "BZ-PKL-009");
+    flags(&program(&[&distance, b")R]b"]), "BZ-PKL-009");
+    clean(&program(&[&distance, b")RK\x02K\x01K\x01\x87b"]));
+}

@@ -3,20 +3,20 @@
 use super::policy::{Use, Verdict};
 use super::rules::{CHANGED_IMPORT, COMPUTED_CALL, COMPUTED_IMPORT, FORBIDDEN_ARGUMENT, SPECIAL_ATTRIBUTE};
 use super::state::{Fault, Machine};
-use super::value::{Plain, Value};
+use super::value::Value;
 use crate::opcodes::{Operation, name};
 
-/// Tuples within the arguments of a call that are looked into.
-const HANDED_DEPTH: u32 = 4;
 /// Characters of rendered arguments in a proof.
 const SHOWN: usize = 120;
 
 impl Machine<'_> {
-    pub(super) fn gather(&mut self, plain: Plain, operation: Operation) -> Result<(), Fault> {
+    pub(super) fn gather(&mut self, operation: Operation) -> Result<(), Fault> {
         let from = self.mark(operation)?;
         self.all_kept_as_data(from, operation);
+        let number = self.placeholders.number();
+        self.put_all(number, from);
         self.stack.truncate(from);
-        self.plain(plain)
+        self.push(Value::List(number))
     }
 
     pub(super) fn tuple_of(&mut self, count: usize, operation: Operation) -> Result<(), Fault> {
@@ -28,6 +28,7 @@ impl Machine<'_> {
     pub(super) fn tuple_from(&mut self, from: usize, operation: Operation) -> Result<(), Fault> {
         self.all_kept_as_data(from, operation);
         let value = self.store.tuple(self.stack.get(from..).unwrap_or_default());
+        self.tuple_holds(value, from);
         self.stack.truncate(from);
         self.push(value)
     }
@@ -75,32 +76,63 @@ impl Machine<'_> {
         if let Some(Verdict::Allowed(usage)) = self.evidence.get(index).map(|import| import.verdict) {
             self.check_use(usage, index, arguments, operation);
         }
-        let value = match self.evidence.get(index).map(|import| (import.module.as_str(), import.name.as_str())) {
-            Some(("joblib.numpy_pickle", "NumpyArrayWrapper")) => Value::Placeholder(self.placeholders.number()),
-            Some(("numpy", "dtype")) => match self.store.as_tuple(arguments).and_then(|entries| entries.first()) {
-                Some(name @ Value::Text(_)) => self.placeholders.dtype(*name),
-                _ => Value::Result(index),
-            },
-            _ => match self.evidence.get(index).map(|import| import.verdict) {
-                Some(Verdict::Allowed(Use::Identity)) => self
-                    .store
-                    .as_tuple(arguments)
-                    .and_then(|entries| entries.first())
-                    .copied()
-                    .unwrap_or(Value::Unknown),
-                _ => Value::Result(index),
-            },
-        };
+        let value = self.result(index, arguments);
         self.push(value)
+    }
+
+    /// What calling an import gives.
+    fn result(&mut self, index: u32, arguments: Value) -> Value {
+        let entries = self.store.as_tuple(arguments).unwrap_or_default();
+        let (first, second) = (entries.first().copied(), entries.get(1).copied());
+        let Some(import) = self.evidence.get(index) else { return Value::Result(index) };
+        match (import.module.as_str(), import.name.as_str(), import.verdict) {
+            ("joblib.numpy_pickle", "NumpyArrayWrapper", _) => Value::Placeholder(self.placeholders.number()),
+            ("numpy", "dtype", _) => match first {
+                Some(name @ Value::Text(_)) => self.placeholders.dtype(name),
+                _ => Value::Result(index),
+            },
+            // A scalar of objects is the object itself.
+            ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar", _) => match second {
+                Some(object @ Value::Import(_)) => object,
+                _ => Value::Result(index),
+            },
+            (_, _, Verdict::Allowed(Use::Identity)) => first.unwrap_or(Value::Unknown),
+            (_, _, Verdict::Allowed(Use::Takes | Use::Reconstruct)) => match first {
+                Some(Value::Import(class)) if self.is_placeholder(class) => {
+                    Value::Placeholder(self.placeholders.number())
+                }
+                Some(Value::Import(class)) => Value::Result(class),
+                _ => Value::Unknown,
+            },
+            _ => self.container(index, arguments).unwrap_or(Value::Result(index)),
+        }
+    }
+
+    fn is_placeholder(&self, class: u32) -> bool {
+        self.evidence.get(class).is_some_and(|import| {
+            (import.module.as_str(), import.name.as_str()) == ("joblib.numpy_pickle", "NumpyArrayWrapper")
+        })
+    }
+
+    /// A function that makes an object of its first argument without calling it: that must be a class, because an
+    /// object's own `__new__` would be called, and the rest goes to the class.
+    fn takes(&mut self, index: u32, arguments: Value) -> bool {
+        if self.is_placeholder(index) {
+            return true;
+        }
+        let Some(entries) = self.store.as_whole_tuple(arguments).map(<[Value]>::to_vec) else { return false };
+        matches!(entries.first(), Some(Value::Import(_))) && !entries.iter().skip(1).any(|entry| self.hands_on(*entry))
     }
 
     /// The argument rule of an allowed name.
     pub(super) fn check_use(&mut self, usage: Use, index: u32, arguments: Value, operation: Operation) {
         const CODECS: &[&str] = &["latin1", "latin-1", "iso-8859-1", "ascii", "utf-8", "utf8"];
-        let entries = self.store.as_tuple(arguments);
+        let entries = self.store.as_tuple(arguments).map(<[Value]>::to_vec);
+        let entries = entries.as_deref();
         let keeps_rule = match usage {
-            Use::Call => !self.hands_on(arguments, HANDED_DEPTH),
-            Use::Takes | Use::Identity => true,
+            Use::Call => !self.hands_on_to(index, arguments),
+            Use::Takes => self.takes(index, arguments),
+            Use::Identity => true,
             Use::Name => false,
             // NEWOBJ runs `__new__` alone, and such a class has none of its own.
             Use::New => operation.code == 0x81 && entries.is_some_and(<[Value]>::is_empty),
@@ -127,27 +159,13 @@ impl Machine<'_> {
         }
     }
 
-    /// Whether arguments hold a class that may only be made empty, or an object of one: what is called with
-    /// them may call the class, or iterate over the object, and so run code of the class.
-    fn hands_on(&self, value: Value, depth: u32) -> bool {
-        match value {
-            Value::Import(index) | Value::Result(index) => {
-                let verdict = self.evidence.get(index).map(|import| import.verdict);
-                matches!(verdict, Some(Verdict::Allowed(Use::New | Use::Identity | Use::Reconstruct)))
-            }
-            // What is too long or too deep to be looked into may hold one.
-            Value::Tuple(_) => match self.store.as_whole_tuple(value) {
-                Some(entries) => depth == 0 || entries.iter().any(|entry| self.hands_on(*entry, depth - 1)),
-                None => true,
-            },
-            _ => false,
-        }
-    }
-
     /// `copyreg._reconstructor(class, base, state)` runs the base's `__new__` and `__init__` on state that the
     /// file chooses: the base must be one that may be called.
-    pub(super) fn reconstructs(&self, entries: Option<&[Value]>) -> bool {
-        let Some([_, Value::Import(base), _]) = entries else { return false };
+    pub(super) fn reconstructs(&mut self, entries: Option<&[Value]>) -> bool {
+        let Some([Value::Import(_), Value::Import(base), state]) = entries else { return false };
+        if matches!(state, Value::Import(_) | Value::Result(_)) && self.hands_on(*state) {
+            return false;
+        }
         let verdict = self.evidence.get(*base).map(|import| import.verdict);
         // A base that is not allowed is a finding of its own.
         !matches!(verdict, Some(Verdict::Allowed(usage)) if !matches!(usage, Use::Call | Use::Takes))
@@ -190,6 +208,13 @@ impl Machine<'_> {
             "__import__",
             "__setattr__",
             "__getstate__",
+            // Looked up on instances, by copyreg, NumPy and PyTorch.
+            "__new__",
+            "__array__",
+            "__array_interface__",
+            "__array_struct__",
+            "__cuda_array_interface__",
+            "__dlpack__",
         ];
         self.all_kept_as_data(from, operation);
         for place in (from..self.stack.len()).step_by(2) {
@@ -223,9 +248,10 @@ impl Machine<'_> {
 
     /// What `key value key value …` from `from` on sets in a dictionary.
     pub(super) fn settings(&mut self, from: usize, dictionary: u32) {
-        for pair in self.stack.get(from..).unwrap_or_default().chunks_exact(2) {
+        let pairs = self.stack.get(from..).unwrap_or_default().to_vec();
+        for pair in pairs.chunks_exact(2) {
             if let [key, value] = pair {
-                self.placeholders.set(dictionary, *key, *value, &self.store);
+                self.set(dictionary, *key, *value);
             }
         }
     }

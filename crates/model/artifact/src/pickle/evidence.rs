@@ -25,6 +25,8 @@ pub(super) struct Import {
     code: u8,
     times: u64,
     call: Option<(u64, u8, String)>,
+    /// An object of the class was given state or elements that hold a restricted value.
+    pub(super) taken: bool,
 }
 
 /// Something else that was seen.
@@ -84,6 +86,7 @@ impl Evidence {
             code: operation.code,
             times: 1,
             call: None,
+            taken: false,
         });
         self.known.insert(key, index);
         Some(index)
@@ -101,6 +104,13 @@ impl Evidence {
     /// Whether the next call of that import should be described.
     pub(super) fn wants_call(&self, index: u32) -> bool {
         self.get(index).is_some_and(|import| import.call.is_none() && !matches!(import.verdict, Verdict::Allowed(_)))
+    }
+
+    /// Takes note that an object of that import holds a restricted value.
+    pub(super) fn take(&mut self, index: u32) {
+        if let Some(import) = self.imports.get_mut(index as usize) {
+            import.taken = true;
+        }
     }
 
     pub(super) fn called(&mut self, index: u32, operation: Operation, arguments: String) {

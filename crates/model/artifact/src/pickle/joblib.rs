@@ -11,12 +11,19 @@ use super::value::{Store, Value};
 /// Placeholders that are followed in one pickle.
 const MOST: usize = 1 << 16;
 
+/// Keys of dictionaries that are taken note of; `?` stands for one that can't be read.
+const WATCHED: &[&str] =
+    &["shape", "dtype", "numpy_array_alignment_bytes", "formula", "restore_model_spec", "restore_design_info", "?"];
+
 /// What the state of one placeholder says, as far as it matters for its length.
 #[derive(Clone, Copy, Debug, Default)]
 struct Settings {
     shape: Option<Value>,
     dtype: Option<Value>,
     alignment: Option<Value>,
+    /// A statsmodels object that evaluates its formula, and the formula.
+    restores: bool,
+    formula: Option<Value>,
     /// Set when a key that can't be read may have been any of these.
     is_unclear: bool,
 }
@@ -82,17 +89,29 @@ impl Placeholders {
             Value::Plain(_) | Value::Integer(_) | Value::Bytes(_) | Value::Tuple(_) => return,
             _ => "?",
         };
-        if !matches!(text, "shape" | "dtype" | "numpy_array_alignment_bytes" | "?")
-            || (self.states.len() >= MOST && !self.states.contains_key(&dictionary))
-        {
+        if !WATCHED.contains(&text) || (self.states.len() >= MOST && !self.states.contains_key(&dictionary)) {
             return;
         }
         let settings = self.states.entry(dictionary).or_default();
         match text {
             "shape" => settings.shape = Some(value),
             "dtype" => settings.dtype = Some(value),
+            "formula" => settings.formula = Some(value),
+            "restore_model_spec" | "restore_design_info" => settings.restores = true,
             "numpy_array_alignment_bytes" => settings.alignment = Some(value),
             _ => settings.is_unclear = true,
+        }
+    }
+
+    /// The formula that a statsmodels object evaluates when it gets that dictionary as state: `Some(None)` when it
+    /// evaluates none, `None` when that can't be told.
+    #[expect(clippy::option_option, reason = "no formula and no answer are two things")]
+    pub(super) fn formula(&self, dictionary: u32) -> Option<Option<Value>> {
+        match self.states.get(&dictionary) {
+            None => (self.states.len() < MOST).then_some(None),
+            Some(settings) if settings.is_unclear => None,
+            Some(settings) if settings.restores => settings.formula.map(Some),
+            Some(_) => Some(None),
         }
     }
 

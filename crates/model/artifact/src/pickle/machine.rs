@@ -6,6 +6,7 @@
 
 use bartizan_inspect::{Source, Window};
 
+use super::containers::Containers;
 use super::evidence::Evidence;
 use super::frames::Frames;
 use super::joblib::{Array, Placeholders};
@@ -49,6 +50,7 @@ fn run_at(source: &Source, offset: u64, evidence: &mut Evidence, loader: Loader,
         loader,
         depth,
         placeholders: Placeholders::default(),
+        containers: Containers::default(),
         arrays: false,
         source,
         evidence,
@@ -134,9 +136,8 @@ impl Machine<'_> {
             }
             0x97 => self.plain(Plain::Buffer),
             0x98 | 0x80 | 0x95 => Ok(()),
-            b']' => self.plain(Plain::List),
+            b']' | 0x8f => self.list(),
             b'}' => self.dict(),
-            0x8f => self.plain(Plain::Set),
             b')' => {
                 let value = self.store.tuple(&[]);
                 self.push(value)
@@ -146,7 +147,7 @@ impl Machine<'_> {
                 let from = self.mark(operation)?;
                 self.tuple_from(from, operation)
             }
-            b'l' => self.gather(Plain::List, operation),
+            b'l' | 0x91 => self.gather(operation),
             b'd' => {
                 let from = self.mark(operation)?;
                 self.keys(from, operation);
@@ -155,7 +156,6 @@ impl Machine<'_> {
                 self.stack.truncate(from);
                 self.push(Value::Dict(number))
             }
-            0x91 => self.gather(Plain::FrozenSet, operation),
             b'(' => {
                 if self.marks.len() >= STACK {
                     return Err(Fault("too many marks to follow".to_owned()));
@@ -182,13 +182,15 @@ impl Machine<'_> {
             b'a' => {
                 let value = self.pop(operation)?;
                 self.kept_as_data(value, operation);
-                self.changes_top(operation)
+                self.kept_in_top(value, operation)?;
+                self.grows_top(operation)
             }
             b'e' | 0x90 => {
                 let from = self.mark(operation)?;
                 self.all_kept_as_data(from, operation);
+                self.all_kept_below(from);
                 self.stack.truncate(from);
-                self.changes_top(operation)
+                self.grows_top(operation)
             }
             b's' => {
                 let from = self.stack.len().saturating_sub(2);
@@ -196,8 +198,9 @@ impl Machine<'_> {
                 let value = self.pop(operation)?;
                 let key = self.pop(operation)?;
                 if let Value::Dict(number) = self.top(operation)? {
-                    self.placeholders.set(number, key, value, &self.store);
+                    self.set(number, key, value);
                 }
+                self.kept_in_top(value, operation)?;
                 self.changes_top(operation)
             }
             b'u' => {
@@ -207,6 +210,7 @@ impl Machine<'_> {
                 {
                     self.settings(from, number);
                 }
+                self.all_kept_below(from);
                 self.stack.truncate(from);
                 self.changes_top(operation)
             }
@@ -235,10 +239,13 @@ impl Machine<'_> {
                 self.evidence.note(&EXTENSION_CODE, operation, format!("names an object by extension code {code}"));
                 self.push(Value::Unknown)
             }
-            b'P' => self.push(Value::Persistent),
+            b'P' => {
+                self.supplied_by_loader(operation);
+                self.push(Value::Persistent)
+            }
             b'Q' => {
                 let id = self.pop(operation)?;
-                let value = self.persistent(id);
+                let value = self.persistent(id, operation);
                 self.push(value)
             }
             b'R' | 0x81 => {
@@ -247,9 +254,10 @@ impl Machine<'_> {
                 self.call(callee, arguments, operation)
             }
             0x92 => {
-                self.pop(operation)?;
+                let named = self.pop(operation)?;
                 let arguments = self.pop(operation)?;
                 let callee = self.pop(operation)?;
+                self.named_arguments(callee, named, operation);
                 self.call(callee, arguments, operation)
             }
             b'i' => {
@@ -272,6 +280,7 @@ impl Machine<'_> {
             b'b' => {
                 let state = self.pop(operation)?;
                 self.changes_top(operation)?;
+                self.given_state(state, operation)?;
                 self.array_data(state, operation)
             }
             code => Err(Fault(LexError::NoOpcode(code).to_string())),
@@ -280,10 +289,24 @@ impl Machine<'_> {
 
     /// `torch.save` before 1.6 names classes of modules by persistent id, `('module', class, file, source)`,
     /// and the loader hands the class out.
-    fn persistent(&self, id: Value) -> Value {
-        match self.store.as_tuple(id) {
-            Some([kind, class @ Value::Import(_), ..]) if self.store.as_text(*kind) == Some("module") => *class,
-            _ => Value::Persistent,
+    fn persistent(&mut self, id: Value, operation: Operation) -> Value {
+        let entries = self.store.as_tuple(id).unwrap_or_default();
+        match (entries.first().and_then(|kind| self.store.as_text(*kind)), entries.get(1)) {
+            (Some("module"), Some(class @ Value::Import(_))) => return *class,
+            (Some("storage"), _) => {}
+            _ => self.supplied_by_loader(operation),
+        }
+        Value::Persistent
+    }
+
+    /// `pickle.load` refuses a persistent id; a program that doesn't makes of it what it likes. PyTorch's ids are
+    /// known: storages, and numbers in its tar files.
+    fn supplied_by_loader(&mut self, operation: Operation) {
+        let is_tar = self.source.member() == "pickle" && self.source.has_sibling("sys_info");
+        if !is_tar {
+            let place = operation.start;
+            self.unfollowed
+                .get_or_insert_with(|| format!("byte {place}: only the loading program knows a persistent id"));
         }
     }
 

@@ -27,6 +27,68 @@ pub(super) enum Use {
     Nested,
 }
 
+/// Constructors that keep the elements of what they are given, and call nothing of them but hash and comparison.
+const HOLDERS: &[(&str, &str)] = &[
+    ("builtins", "set"),
+    ("builtins", "frozenset"),
+    ("builtins", "list"),
+    ("builtins", "tuple"),
+    ("__builtin__", "set"),
+    ("__builtin__", "frozenset"),
+    ("__builtin__", "list"),
+    ("__builtin__", "tuple"),
+    ("collections", "deque"),
+    ("_collections", "deque"),
+];
+/// Constructors of dictionaries: of a list they iterate over each element, a pair.
+const MAPPINGS: &[(&str, &str)] = &[
+    ("builtins", "dict"),
+    ("__builtin__", "dict"),
+    ("collections", "OrderedDict"),
+    ("_collections", "OrderedDict"),
+    ("collections", "defaultdict"),
+    ("_collections", "defaultdict"),
+    ("collections", "Counter"),
+];
+/// Classes whose objects picklers fill by APPEND, APPENDS and ADDITEMS, beside the holders. Any other object may have
+/// an attribute `append`, `extend` or `add` that the file chose.
+const FILLED: &[(&str, &str)] = &[
+    ("builtins", "bytearray"),
+    ("__builtin__", "bytearray"),
+    ("array", "array"),
+    ("array", "_array_reconstructor"),
+    ("pandas.core.indexes.frozen", "FrozenList"),
+    ("statsmodels.iolib.table", "Row"),
+    ("statsmodels.iolib.table", "SimpleTable"),
+    ("torch.autograd.profiler_util", "EventList"),
+];
+
+/// What an allowed constructor makes of containers that it is given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Making {
+    /// A list, set, tuple or deque of the elements.
+    Elements,
+    /// A dictionary.
+    Dictionary,
+    /// Anything else.
+    Other,
+}
+
+pub(super) fn makes(module: &str, name: &str) -> Making {
+    if HOLDERS.contains(&(module, name)) {
+        Making::Elements
+    } else if MAPPINGS.contains(&(module, name)) {
+        Making::Dictionary
+    } else {
+        Making::Other
+    }
+}
+
+/// Whether picklers append to objects of the class.
+pub(super) fn is_filled(module: &str, name: &str) -> bool {
+    FILLED.contains(&(module, name))
+}
+
 /// What naming an object means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {

@@ -2,6 +2,7 @@
 
 use bartizan_inspect::Source;
 
+use super::containers::Containers;
 use super::evidence::Evidence;
 use super::frames::Frames;
 use super::joblib::Placeholders;
@@ -47,6 +48,7 @@ pub(super) struct Machine<'a> {
     pub(super) loader: Loader,
     pub(super) depth: u32,
     pub(super) placeholders: Placeholders,
+    pub(super) containers: Containers,
     pub(super) arrays: bool,
 }
 

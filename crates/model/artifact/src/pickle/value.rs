@@ -18,6 +18,8 @@ pub(super) enum Value {
     Tuple(u32),
     /// An imported object, not called.
     Import(u32),
+    /// A list, set or deque, by number.
+    List(u32),
     /// A dictionary, by number.
     Dict(u32),
     /// A NumPy dtype, by number.
@@ -40,9 +42,6 @@ pub(super) enum Plain {
     False,
     Number,
     LongText,
-    List,
-    Set,
-    FrozenSet,
     Buffer,
     /// The number that starts a file of `torch.save` before 1.6.
     TorchMagic,
@@ -70,7 +69,12 @@ impl Store {
     pub(super) fn text(&mut self, bytes: &[u8]) -> Value {
         let text = String::from_utf8_lossy(bytes);
         if self.text.len() + text.len() > TEXT || self.texts.len() >= MOST {
-            return Value::Plain(Plain::LongText);
+            // Padding must not hide a name that rules look for.
+            let matters = text.starts_with("__") || text.starts_with("restore_") || text == "formula";
+            self.overflowed |= matters && self.text.len() > 2 * TEXT;
+            if !matters || self.text.len() > 2 * TEXT {
+                return Value::Plain(Plain::LongText);
+            }
         }
         let start = self.text.len();
         self.text.push_str(&text);
@@ -172,6 +176,7 @@ impl Store {
             }
             Value::Import(index) => out.push_str(&import(index)),
             Value::Result(index) => out.push_str(&format!("{}(…)", import(index))),
+            Value::List(_) => out.push_str("[…]"),
             Value::Dict(_) => out.push_str("{…}"),
             Value::Dtype(_) => out.push_str("numpy.dtype(…)"),
             Value::Placeholder(_) => out.push_str("<array>"),
@@ -189,8 +194,6 @@ impl Plain {
             Self::False => "False",
             Self::Number | Self::TorchMagic => "<number>",
             Self::LongText => "<long text>",
-            Self::List => "[…]",
-            Self::Set | Self::FrozenSet => "<set>",
             Self::Buffer => "<buffer>",
         }
     }

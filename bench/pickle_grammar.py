@@ -122,6 +122,9 @@ class Composer:
 
     def recipe(self):
         choice = self.rng.random()
+        if choice < 0.01:
+            # Proves that the jail sees what it must and that the scanner is asked.
+            return self.value(2) + self.call(("posix", "system"), [self.text()])
         if choice < 0.12 and not self.keeps_rules:
             return self.through_a_hook()
         if choice < 0.22:

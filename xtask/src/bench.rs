@@ -9,6 +9,7 @@ const BENCHES: &[(&str, &[&str])] = &[
     ("scan", &["python3", "bench/scan.py"]),
     ("benign", &["python3", "bench/benign.py", "--make", "target/benign", "--scan", "target/benign"]),
     ("jail", &["python3", "bench/pickle_jail.py", "--count", "200000", "--jobs", "2"]),
+    ("grammar", &["python3", "bench/pickle_jail.py", "--grammar", "--count", "200000", "--jobs", "2"]),
     ("secrets", &["python3", "bench/secret_search.py"]),
     ("history", &["python3", "bench/history.py"]),
     ("dependencies", &["python3", "bench/dependencies.py"]),

@@ -41,6 +41,8 @@ pub(super) async fn record(
     Path(project): Path<String>,
     body: Bytes,
 ) -> Answer {
+    // Whoever may not record makes us read nothing.
+    house.allow(&actor, Operation::RecordInventory).await?;
     let invalid = |what: String| Problem::new(StatusCode::BAD_REQUEST, "invalid", what);
     let snapshot = Snapshot::parse(&body).map_err(|error| invalid(error.to_string()))?;
     if snapshot.project != project {

@@ -83,6 +83,22 @@ const HOSTILE: &[(&str, &[&str], u64)] = &[
         5,
     ),
     ("import socket, pickle\ns = socket.socket()\nx = pickle.loads(s.recv(100))\n", &["BZ-SRC-003"], 3),
+    (
+        "from langchain_openai import ChatOpenAI\nllm = ChatOpenAI()\nchain = prompt | llm\nr = chain.invoke(q)\neval(r.content)\n",
+        &["BZ-SRC-006"],
+        5,
+    ),
+    ("import pickle\nfrom flask import request\ndef h():\n    return pickle.loads(request.data)\n", &["BZ-SRC-003"], 4),
+    (
+        "import torch, requests, tempfile\nwith tempfile.NamedTemporaryFile() as t:\n    t.write(requests.get(u).content)\n    torch.load(t.name)\n",
+        &["BZ-SRC-003"],
+        4,
+    ),
+    (
+        "import requests, torch\ndef fetch(url, path):\n    with open(path, 'wb') as f:\n        f.write(requests.get(url).content)\nfetch(u, 'm.pt')\nm = torch.load('m.pt')\n",
+        &["BZ-SRC-003"],
+        6,
+    ),
     ("import numpy as np\na = np.load('a.npy', allow_pickle=True)\n", &["BZ-SRC-004"], 2),
     ("import keras\nkeras.models.load_model('m.keras', safe_mode=False)\n", &["BZ-SRC-004"], 2),
     ("import dill\ndill.load(f)\n", &["BZ-SRC-004"], 2),

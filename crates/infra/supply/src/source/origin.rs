@@ -158,6 +158,17 @@ const HARMLESS: &[&str] = &[
     "print",
 ];
 
+/// Whether the name is that of an object of a library for chains, agents and models.
+pub(super) fn is_of_a_model_library(path: &str) -> bool {
+    MODEL_LIBRARIES.iter().any(|library| path.starts_with(library))
+}
+
+/// Whether the name is that of what somebody sent to a web server.
+pub(super) fn is_request(path: &str) -> bool {
+    const PARTS: &[&str] = &["data", "json", "form", "args", "values", "files", "stream", "get_data", "get_json"];
+    path.strip_prefix("flask.request.").is_some_and(|part| PARTS.contains(&part))
+}
+
 /// What a call brings in.
 pub(super) fn brings(call: &Call) -> Option<Source> {
     let path = call.path.as_str();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{
-    Expr, ExprCall, FStringPart, InterpolatedStringElement, IpyEscapeKind, Parameters, Stmt, StmtFunctionDef,
+    Expr, ExprCall, FStringPart, InterpolatedStringElement, IpyEscapeKind, Operator, Parameters, Stmt, StmtFunctionDef,
     StmtImport, StmtImportFrom,
 };
 use ruff_text_size::Ranged as _;
@@ -15,7 +15,7 @@ use ruff_text_size::Ranged as _;
 use super::call::Call;
 use super::checks::frameworks::dangerous_entry;
 use super::checks::{CHECKS, Verdict};
-use super::origin::{DOWNLOADS_TO_FILE, brings, is_harmless, offers_a_tool};
+use super::origin::{DOWNLOADS_TO_FILE, brings, is_harmless, is_of_a_model_library, is_request, offers_a_tool};
 use super::rules::{REMOTE_CODE, TLS_OFF};
 use super::value::{Constant, Origins, Source, Value};
 use crate::shell;
@@ -37,11 +37,20 @@ struct Scope {
     returned: Option<Value>,
 }
 
+/// What is known of a function that was read.
+#[derive(Default)]
+struct Known {
+    returned: Value,
+    parameters: Vec<Arc<str>>,
+    /// Which parameters name files that it fills, and with what.
+    fills: Vec<(usize, Origins)>,
+}
+
 /// The state of reading.
 pub(super) struct Reader {
     scopes: Vec<Scope>,
-    /// What functions of the file return, by name.
-    functions: HashMap<Arc<str>, Value>,
+    /// Functions of the file, by name.
+    functions: HashMap<Arc<str>, Known>,
     /// What was written to files, by name or variable.
     files: HashMap<Arc<str>, Origins>,
     hits: Vec<Hit>,
@@ -230,7 +239,10 @@ impl Reader {
         self.visit_body(&function.body);
         let returned = self.scopes.pop().and_then(|scope| scope.returned).unwrap_or_default();
         let name = function.name.id.as_str();
-        self.functions.insert(Arc::from(name), returned);
+        let parameters: Vec<Arc<str>> = parameters(&function.parameters).map(|(name, _)| Arc::from(name)).collect();
+        let filled = parameters.iter().enumerate().filter_map(|(at, name)| Some((at, self.files.remove(name)?)));
+        let fills = filled.collect();
+        self.functions.insert(Arc::from(name), Known { returned, parameters, fills });
         self.bind(name, Value::named(name));
     }
 
@@ -245,9 +257,17 @@ impl Reader {
                 let owner = self.value(&attribute.value);
                 let path = owner.path.as_ref().map(|path| format!("{path}.{}", attribute.attr.id));
                 let known = path.as_deref().and_then(|path| self.scopes.first()?.names.get(path).cloned());
+                if attribute.attr.id.as_str() == "name"
+                    && let Some(file) = &owner.file
+                {
+                    return Value::named(file);
+                }
                 let mut value = known.unwrap_or_else(|| path.as_deref().map_or_else(Value::default, Value::named));
                 value.origins.join(&owner.origins);
                 value.file = owner.file;
+                if let Some(path) = value.path.clone().filter(|path| is_request(path)) {
+                    value.origins.join(&Origins::of(Source::Download, &path, expr.start().to_u32()));
+                }
                 value
             }
             Expr::Call(call) => self.call(call),
@@ -273,6 +293,13 @@ impl Reader {
                 self.value(&choice.test);
                 let other = self.value(&choice.orelse);
                 self.value(&choice.body).or(&other)
+            }
+            // `prompt | model` chains: what the whole is asked, the model answers.
+            Expr::BinOp(operation) if operation.op == Operator::BitOr => {
+                let left = self.value(&operation.left);
+                let right = self.value(&operation.right);
+                let names_a_model = |value: &Value| value.path.as_deref().is_some_and(is_of_a_model_library);
+                if names_a_model(&left) || !names_a_model(&right) { left.or(&right) } else { right.or(&left) }
             }
             Expr::BoolOp(operation) => {
                 let values: Vec<Value> = operation.values.iter().map(|part| self.value(part)).collect();
@@ -462,6 +489,10 @@ impl Reader {
                     return Value::named(&path);
                 }
             }
+            "tempfile.NamedTemporaryFile" | "tempfile.TemporaryFile" => {
+                let file = Arc::from(format!("<temporary {offset}>"));
+                return Value { file: Some(file), ..Value::named(&format!("{}()", call.path)) };
+            }
             "open" | "builtins.open" | "io.open" | "gzip.open" | "bz2.open" | "lzma.open" | "pathlib.Path().open" => {
                 return self.opened(first, call);
             }
@@ -482,10 +513,19 @@ impl Reader {
         if let Some(source) = brings(call) {
             value.origins.join(&Origins::of(source, &call.path, offset));
         }
-        if let Some(returned) = self.functions.get(call.path.trim_start_matches("self.")) {
-            value.origins.join(&returned.origins);
-            if returned.path.is_some() {
-                value.path.clone_from(&returned.path);
+        if let Some(known) = self.functions.get(call.path.trim_start_matches("self.")) {
+            value.origins.join(&known.returned.origins);
+            if known.returned.path.is_some() {
+                value.path.clone_from(&known.returned.path);
+            }
+            for (at, origins) in &known.fills {
+                let named = known.parameters.get(*at).and_then(|name| call.keyword(name));
+                // A method's first parameter is the object.
+                let shift = usize::from(known.parameters.first().is_some_and(|first| &**first == "self"));
+                let argument = named.or_else(|| call.arguments.get(at.saturating_sub(shift)));
+                if let Some(key) = argument.and_then(Value::file_key) {
+                    self.files.entry(key).or_default().join(origins);
+                }
             }
         }
         self.keep_files(function, call, &value);

@@ -71,6 +71,9 @@ impl Inspect for Configuration {
     }
 
     fn claims(&self, source: &Source, format: Format) -> bool {
+        if !matches!(format, Format::Text | Format::Unknown) {
+            return false;
+        }
         let name = source.name().to_ascii_lowercase();
         let is_named_so = FILES.iter().any(|file| ends_with(&name, file));
         is_named_so

@@ -161,6 +161,9 @@ impl Inspect for Instructions {
     }
 
     fn claims(&self, source: &Source, format: Format) -> bool {
+        if !matches!(format, Format::Text | Format::Unknown) {
+            return false;
+        }
         let name = source.name().to_ascii_lowercase();
         is_text(&name) || is_card(&name) || (format == Format::Text && describes_tools(source, &name))
     }

@@ -77,6 +77,20 @@ fn a_converted_model_is_written_once_and_whole() {
 }
 
 #[test]
+fn a_model_is_never_converted_onto_itself() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("model.pt");
+    std::fs::copy(fixture("checkpoint.pt"), &path).expect("a copy");
+    std::os::unix::fs::symlink(&path, folder.path().join("link")).expect("a link");
+    let before = std::fs::read(&path).expect("the model");
+    for output in ["model.pt", "./model.pt", "link"] {
+        let arguments = ["model", "convert", "model.pt", "--to", "safetensors", "--force", "-o", output];
+        assert_eq!(code(&bartizan(folder.path(), &arguments)), 3, "{output}");
+        assert_eq!(std::fs::read(&path).expect("the model"), before, "{output}");
+    }
+}
+
+#[test]
 fn a_model_that_runs_something_is_refused_and_nothing_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = fixture("module.pt");

@@ -42,6 +42,9 @@ pub enum ModelError {
     /// The result is there already.
     #[error("`{0}` exists; give another --output, or --force to replace it")]
     Exists(PathBuf),
+    /// The result would take the place of what is converted.
+    #[error("`{0}` can't be converted onto itself; give another --output")]
+    Itself(PathBuf),
     /// The result can't be written.
     #[error("`{path}` can't be written: {cause}")]
     Unwritable {
@@ -134,10 +137,14 @@ pub struct Converted {
 /// The file names anything but tensors and their containers, is damaged, or the result can't be written.
 pub fn convert(conversion: &Conversion<'_>) -> Result<Converted, ModelError> {
     let Conversion { input, output, key, replace } = *conversion;
-    if output.exists() && !replace {
+    // A link that leads nowhere is there too.
+    if output.symlink_metadata().is_ok() && !replace {
         return Err(ModelError::Exists(output.to_owned()));
     }
     let unreadable = |cause| ModelError::Unreadable { path: input.to_owned(), cause };
+    if output.canonicalize().is_ok_and(|output| input.canonicalize().is_ok_and(|input| input == output)) {
+        return Err(ModelError::Itself(input.to_owned()));
+    }
     let refused = |cause| ModelError::Weights { path: input.to_owned(), cause };
     let length = input.metadata().map_err(unreadable)?.len();
     let limits = Limits { bytes: length.saturating_mul(32).max(Limits::default().bytes), ..Limits::default() };
@@ -147,6 +154,8 @@ pub fn convert(conversion: &Conversion<'_>) -> Result<Converted, ModelError> {
     if let Some(key) = key {
         weights = weights.below(key).map_err(refused)?;
     }
+    let digest_of_input =
+        sha256(input, source.length()).map_err(|reason| ModelError::Changed { path: input.to_owned(), reason })?;
     let unwritable = |cause| ModelError::Unwritable { path: output.to_owned(), cause };
     let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temporary = output.as_os_str().to_owned();
@@ -170,8 +179,6 @@ pub fn convert(conversion: &Conversion<'_>) -> Result<Converted, ModelError> {
             return Err(error);
         }
     };
-    let input =
-        sha256(input, source.length()).map_err(|reason| ModelError::Changed { path: input.to_owned(), reason })?;
     let left_out = weights.others().iter().cloned().collect();
-    Ok(Converted { written, left_out, input, output: digest })
+    Ok(Converted { written, left_out, input: digest_of_input, output: digest })
 }

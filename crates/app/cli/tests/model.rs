@@ -91,6 +91,29 @@ fn a_model_is_never_converted_onto_itself() {
 }
 
 #[test]
+fn a_result_never_takes_the_place_of_a_device_a_pipe_or_a_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::copy(fixture("checkpoint.pt"), folder.path().join("model.pt")).expect("a copy");
+    let record = r#"{"id":"PYSEC-1","affected":[{"package":{"ecosystem":"PyPI","name":"x"},"versions":["1.0"]}]}"#;
+    std::fs::write(folder.path().join("PYSEC-1.json"), record).expect("a record");
+    std::fs::create_dir(folder.path().join("folder")).expect("a folder");
+    // A socket stands for every special file: making a device takes rights that a test should not need.
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket")).expect("a socket");
+    std::os::unix::fs::symlink("socket", folder.path().join("link")).expect("a link");
+    for output in ["folder", "socket", "link"] {
+        let before = std::fs::symlink_metadata(folder.path().join(output)).expect("it").file_type();
+        for arguments in [
+            ["model", "convert", "model.pt", "--to", "safetensors", "--force", "-o", output].as_slice(),
+            &["intel", "import", "--output", output, "PYSEC-1.json"],
+        ] {
+            assert_eq!(code(&bartizan(folder.path(), arguments)), 3, "{arguments:?}");
+            let after = std::fs::symlink_metadata(folder.path().join(output)).expect("it").file_type();
+            assert_eq!(after, before, "{arguments:?}");
+        }
+    }
+}
+
+#[test]
 fn a_model_that_runs_something_is_refused_and_nothing_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = fixture("module.pt");

@@ -10,6 +10,7 @@ pub use bartizan_inspect::Tensor;
 use bartizan_inspect::{Contents, Limits, Source, examine_contents};
 use thiserror::Error;
 
+use crate::output::refuse_special_file;
 use crate::scan::{Area, inspectors, sha256};
 
 /// A model can't be looked into or converted.
@@ -141,6 +142,8 @@ pub fn convert(conversion: &Conversion<'_>) -> Result<Converted, ModelError> {
     if output.symlink_metadata().is_ok() && !replace {
         return Err(ModelError::Exists(output.to_owned()));
     }
+    let unwritable = |cause| ModelError::Unwritable { path: output.to_owned(), cause };
+    refuse_special_file(output).map_err(unwritable)?;
     let unreadable = |cause| ModelError::Unreadable { path: input.to_owned(), cause };
     if output.canonicalize().is_ok_and(|output| input.canonicalize().is_ok_and(|input| input == output)) {
         return Err(ModelError::Itself(input.to_owned()));
@@ -156,7 +159,6 @@ pub fn convert(conversion: &Conversion<'_>) -> Result<Converted, ModelError> {
     }
     let digest_of_input =
         sha256(input, source.length()).map_err(|reason| ModelError::Changed { path: input.to_owned(), reason })?;
-    let unwritable = |cause| ModelError::Unwritable { path: output.to_owned(), cause };
     let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temporary = output.as_os_str().to_owned();
     temporary.push(format!(".{}.tmp", std::process::id()));

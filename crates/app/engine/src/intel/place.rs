@@ -10,6 +10,7 @@ use bartizan_supply::advisories::AdvisoryIndex;
 
 use super::error::IntelError;
 use super::file::read;
+use crate::output::refuse_special_file;
 
 /// Days after which an index is called old.
 pub const OLD_AFTER_DAYS: i64 = 7;
@@ -124,6 +125,7 @@ pub(super) fn store(located: &Located, bytes: &[u8], digest: Digest) -> Result<(
     let write = |path: &Path, bytes: &[u8]| {
         let failed = |cause| IntelError::Io { action: "write", path: path.to_owned(), cause };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        refuse_special_file(path).map_err(failed)?;
         ensure_directory(&Disk, folder).map_err(failed)?;
         replace(&Disk, path, bytes).map_err(failed)
     };

@@ -11,7 +11,7 @@ use bartizan_core::{Digest, Secret, Tenant, Timestamp};
 use bartizan_storage::{Journal, Storage};
 use serde::{Deserialize, Serialize};
 
-use crate::authenticate::{Caller, Denied, Known, Lookup, check};
+use crate::authenticate::{Caller, Denied, Known, Lookup, check, check_token};
 use crate::error::AccessError;
 use crate::key::{ApiKey, IssuedKey, random_word};
 use crate::password::PasswordHash;
@@ -79,6 +79,21 @@ impl Directory {
     /// Why it is not good.
     pub fn authenticate(&self, presented: &str, now: Timestamp) -> Result<Caller, Denied> {
         check(&*self.read(), presented, now)
+    }
+
+    /// Holds the principal of a verified access token against what is in force. The principal is not
+    /// kept: the next token brings it again.
+    ///
+    /// # Errors
+    /// Why it may not pass.
+    pub(crate) fn admit_token(
+        &self,
+        principal: &Arc<Principal>,
+        token: &Arc<str>,
+        issued: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Caller, Denied> {
+        check_token(&*self.read(), principal, token, issued, now)
     }
 
     /// The principal that a name and password belong to, and whether the password must be changed.

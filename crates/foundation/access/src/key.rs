@@ -74,13 +74,17 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], AccessError> {
 
 /// `length` random characters of the alphabet; 5 bits each.
 pub(crate) fn random_word(length: usize) -> Result<String, AccessError> {
-    let bytes: [u8; 32] = random()?;
-    Ok(bytes
+    Ok(word(&random()?, length))
+}
+
+/// The first `length` bytes as characters of the alphabet; 5 bits each.
+pub(crate) fn word(bytes: &[u8; 32], length: usize) -> String {
+    bytes
         .iter()
         .take(length)
         .filter_map(|byte| ALPHABET.get(usize::from(byte & 31)))
         .map(|letter| char::from(*letter))
-        .collect())
+        .collect()
 }
 
 #[cfg(test)]

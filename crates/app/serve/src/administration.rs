@@ -289,6 +289,9 @@ impl House {
         self.responder.reload(config.respond.clone())?;
         let policies = Arc::new(policies);
         self.policies.store(policies.clone());
+        self.tokens
+            .reload(&config.access.issuers)
+            .map_err(|error| ServeError::from(crate::config::ConfigError::from(error)))?;
         self.watch.bus().bring_for(&*sigma);
         *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = sigma;
         if let Some(gateway) = self.gateway.get() {

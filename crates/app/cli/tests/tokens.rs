@@ -333,3 +333,79 @@ fn the_configuration_of_an_issuer_is_checked_and_shown() {
     let (passed, error) = check(&format!("{good}{}", good.replace("issuers.main", "issuers.second")));
     assert!(!passed && error.contains("access.issuers.second.issuer: is the issuer of `main` already"), "{error}");
 }
+
+#[test]
+fn what_is_held_against_a_token_or_its_principal_is_in_force_at_the_next_request_and_after_a_restart() {
+    let key = Key::new("k1", "ES256");
+    let server = KeyServer::start(&key_set(&[&key]));
+    let daemon = trusting("ES256", &server.url(), "");
+    let token =
+        |subject: &str, jti: &str| key.token(&with(with(claims(now() + 5), "sub", json!(subject)), "jti", json!(jti)));
+    let (first, second, bob) = (token("alice", "1"), token("alice", "2"), token("bob", "3"));
+    let statuses = |daemon: &Daemon| [&first, &second, &bob].map(|token| status(daemon, token));
+    assert_eq!(statuses(&daemon), [200, 200, 200]);
+
+    let said = daemon.text(&["access", "tokens", "revoke", "main", "--token", "1"]);
+    assert_eq!(statuses(&daemon), [401, 200, 200], "{said}");
+    daemon.text(&["access", "tokens", "revoke", "main", "--subject", "alice"]);
+    assert_eq!(statuses(&daemon), [401, 401, 200]);
+    let later = key.token(&with(with(claims(now()), "sub", json!("alice")), "iat", json!(now() + 20)));
+    assert_eq!(status(&daemon, &later), 200, "a token that was issued since");
+
+    let bobs = daemon.text(&["access", "tokens", "id", "main", "bob"]);
+    let blocked = daemon.json(&["access", "block", bobs.trim(), "--format", "json"]);
+    assert_eq!(statuses(&daemon), [401, 401, 401]);
+    let entries = daemon.text(&["audit", "search", "--reason", "principal-blocked", "--format", "json"]);
+    assert!(entries.contains(bobs.trim()), "{entries}");
+    let incidents = daemon.text(&["incident", "list", "--format", "json"]);
+    assert!(incidents.contains("revoked"), "a revoked token in use is an incident: {incidents}");
+
+    let daemon = daemon.stop().up(&[]);
+    assert_eq!(statuses(&daemon), [401, 401, 401]);
+    daemon.text(&["access", "lift", blocked["restriction"].as_str().unwrap()]);
+    assert_eq!(statuses(&daemon), [401, 401, 200]);
+    for refused in [
+        vec!["access", "block", "nobody"],
+        vec!["access", "block", "main:x"],
+        vec!["access", "tokens", "id", "unknown", "bob"],
+        vec!["access", "tokens", "revoke", "unknown", "--token", "1"],
+    ] {
+        assert_eq!(daemon.run(&refused).status.code(), Some(1), "{refused:?}");
+    }
+}
+
+#[test]
+fn limits_and_budget_are_those_of_the_principal_whatever_token_it_shows() {
+    let key = Key::new("k1", "ES256");
+    let server = KeyServer::start(&key_set(&[&key]));
+    let world = World::new();
+    world.configure(&format!(
+        "[gateway]\ninformation_bits_per_day = 500\n{}",
+        section("main", ISSUER, "ES256", &server.url())
+    ));
+    let daemon = world.up(&["--enforce"]);
+    let ask = |subject: &str, jti: &str| {
+        status(&daemon, &key.token(&with(with(claims(now()), "sub", json!(subject)), "jti", json!(jti))))
+    };
+    assert_eq!([ask("alice", "1"), ask("alice", "2"), ask("alice", "3")], [200, 200, 429]);
+    assert_eq!(ask("bob", "4"), 200);
+}
+
+#[test]
+fn a_key_server_that_never_answers_delays_neither_start_nor_keys_for_long() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let started = Instant::now();
+    let url = format!("http://{}/keys", silent.local_addr().unwrap());
+    let daemon = trusting("ES256", &url, "refetch_seconds = 1\n");
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+    assert!(daemon.announced["issuers"][0]["failure"].as_str().is_none_or(|failure| failure.contains("5 s")));
+    // Tokens wait for the fetch, up to a bound; API keys do not.
+    let token = Key::new("k1", "ES256").token(&claims(now()));
+    std::thread::scope(|scope| {
+        let waiting: Vec<_> = (0..100).map(|_| scope.spawn(|| status(&daemon, &token))).collect();
+        let asked = Instant::now();
+        assert_eq!(status(&daemon, daemon.key()), 200);
+        assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+        assert!(waiting.into_iter().all(|waiting| waiting.join().unwrap() == 401));
+    });
+}

@@ -109,7 +109,13 @@ impl House {
     }
 
     /// Asks the policies and records what is about to be done to `target`.
-    async fn intend(&self, actor: &Actor, operation: Operation, action: &str, target: &str) -> Result<(), AdminError> {
+    pub(crate) async fn intend(
+        &self,
+        actor: &Actor,
+        operation: Operation,
+        action: &str,
+        target: &str,
+    ) -> Result<(), AdminError> {
         self.allow(actor, operation).await?;
         let now = self.clock.now();
         let mut event = Event::new("admin.change", event_id(now), now, action, self.system(), Outcome::Allow)

@@ -100,7 +100,8 @@ impl KeyCache {
     pub(super) async fn settled(&self) {
         let mut ended = self.ended.subscribe();
         if self.attempts.lock().unwrap_or_else(PoisonError::into_inner).running {
-            let _ = tokio::time::timeout(DEADLINE, ended.changed()).await;
+            // The fetch gives up by itself; this only bounds a wait that it might forget to end.
+            let _ = tokio::time::timeout(DEADLINE + Duration::from_secs(1), ended.changed()).await;
         }
     }
 

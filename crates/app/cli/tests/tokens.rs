@@ -409,3 +409,28 @@ fn a_key_server_that_never_answers_delays_neither_start_nor_keys_for_long() {
         assert!(waiting.into_iter().all(|waiting| waiting.join().unwrap() == 401));
     });
 }
+
+#[test]
+fn a_stolen_token_is_contained_as_a_stolen_key_is_and_its_principal_lives_on() {
+    let key = Key::new("k1", "ES256");
+    let server = KeyServer::start(&key_set(&[&key]));
+    let world = World::new();
+    world.configure(&section("main", ISSUER, "ES256", &server.url()));
+    let daemon = world.up(&["--enforce"]);
+    let token = |jti: &str| key.token(&with(claims(now()), "jti", json!(jti)));
+    let stolen = token("stolen");
+    let ask = |agent: &str| {
+        let authorization = format!("Bearer {stolen}");
+        let headers = [("authorization", authorization.as_str()), ("user-agent", agent)];
+        let body = seven().to_string();
+        send(daemon.endpoint(), "POST", "/v2/models/digits/infer", &headers, body.as_bytes()).status
+    };
+    assert_eq!(ask("owner"), 200);
+    eventually("containment", || {
+        let places = [ask("owner"), ask("thief")];
+        places.contains(&401).then_some(())
+    });
+    let entries = daemon.text(&["audit", "search", "--reason", "token-revoked", "--format", "json"]);
+    assert!(entries.contains("request.refusal"), "{entries}");
+    assert_eq!(status(&daemon, &token("fresh")), 200, "the next token opens again");
+}

@@ -41,32 +41,34 @@ impl Denied {
 
 /// What [`check`] needs to know; the directory looks it up.
 pub(crate) trait Lookup {
-    /// The stored hash and everything about the key with that prefix.
-    fn key(&self, prefix: &str) -> Option<Known<'_>>;
+    /// The key with that prefix; where there is none, any other, found in the same steps.
+    fn nearest_key(&self, prefix: &str) -> Option<Known<'_>>;
+    /// The principal with that id.
+    fn principal(&self, id: &str) -> Option<&Arc<Principal>>;
     /// What is held against a target.
     fn restrictions(&self, kind: RestrictionKind, target: &str) -> &[Restriction];
 }
 
-/// A key and its principal.
+/// A key.
 pub(crate) struct Known<'a> {
     pub(crate) hash: &'a Digest,
     pub(crate) prefix: &'a Arc<str>,
     pub(crate) expires: Option<Timestamp>,
-    pub(crate) principal: Option<&'a Arc<Principal>>,
+    pub(crate) principal: &'a str,
 }
 
-/// Checks a presented key. A prefix that is not known costs the same hash and comparison as one that
-/// is, and the hashes are compared in constant time.
+/// Checks a presented key. A prefix that is not known costs the same steps as one that is, up to the
+/// answer that something is wrong, and prefixes and hashes are compared in constant time.
 pub(crate) fn check(directory: &impl Lookup, presented: &str, now: Timestamp) -> Result<Caller, Denied> {
     let Some((prefix, secret)) = split(presented) else { return Err(Denied::nobody("key-malformed")) };
     let hash = hash(secret);
-    let known = directory.key(prefix);
-    let nothing = Digest::from_bytes([0; 32]);
-    let expected = known.as_ref().map_or(&nothing, |known| known.hash);
-    let same = bartizan_signing::constant_time_equal(hash.as_bytes(), expected.as_bytes());
-    let Some(known) = known.filter(|_| same) else { return Err(Denied::nobody("key-unknown")) };
-
-    let Some(principal) = known.principal else { return Err(Denied::nobody("principal-unknown")) };
+    let Some(known) = directory.nearest_key(prefix) else { return Err(Denied::nobody("key-unknown")) };
+    let same_prefix = bartizan_signing::constant_time_equal(prefix.as_bytes(), known.prefix.as_bytes());
+    let same_secret = bartizan_signing::constant_time_equal(hash.as_bytes(), known.hash.as_bytes());
+    if !(same_prefix & same_secret) {
+        return Err(Denied::nobody("key-unknown"));
+    }
+    let Some(principal) = directory.principal(known.principal) else { return Err(Denied::nobody("principal-unknown")) };
     let bearer = Bearer { directory, principal, key: known.prefix, now };
     if principal.canary {
         return Err(bearer.denied("key-canary"));

@@ -17,6 +17,8 @@ use crate::place::Place;
   bartizan access add shop --role client
   bartizan access keys issue shop --days 90
   bartizan access keys revoke bz_3kd8…
+  bartizan access block shop
+  bartizan access tokens revoke corp --subject alice@example.org
   bartizan access policies > default.cedar")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -72,6 +74,16 @@ enum Verb {
         #[command(subcommand)]
         verb: Option<KeyVerb>,
     },
+    /// Refuse a principal from the next request on, until it is lifted
+    Block {
+        /// Name or id
+        principal: String,
+    },
+    /// Find and refuse principals that come with access tokens of an issuer
+    Tokens {
+        #[command(subcommand)]
+        verb: TokenVerb,
+    },
     /// List what is held against keys, principals and models
     Restrictions,
     /// Lift a restriction
@@ -81,6 +93,28 @@ enum Verb {
     },
     /// Print the default policies
     Policies,
+}
+
+#[derive(Subcommand)]
+enum TokenVerb {
+    /// Print the id under which a subject stands in ledger and restrictions
+    Id {
+        /// Name of the issuer in `access.issuers`
+        issuer: String,
+        /// What the issuer calls the principal
+        subject: String,
+    },
+    /// Revoke one token, or all that a subject was issued until now
+    Revoke {
+        /// Name of the issuer in `access.issuers`
+        issuer: String,
+        /// `jti` of the token
+        #[arg(long, value_name = "JTI", required_unless_present = "subject", conflicts_with = "subject")]
+        token: Option<String>,
+        /// What the issuer calls the principal
+        #[arg(long)]
+        subject: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -185,6 +219,21 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
         Verb::Keys { verb: Some(KeyVerb::Revoke { prefix }) } => {
             let path = format!("/api/v1/keys/{}", segment(public_part(prefix))?);
             act(Method::DELETE, &path, None, &|_| "revoked from the next request on".to_owned())
+        }
+        Verb::Block { principal } => {
+            let path = format!("/api/v1/principals/{}/block", segment(principal)?);
+            act(Method::POST, &path, None, &|answer| format!("blocked; lift it as {}", cell(answer, "restriction")))
+        }
+        Verb::Tokens { verb: TokenVerb::Id { issuer, subject } } => {
+            let path = format!("/api/v1/issuers/{}/principals/{}", segment(issuer)?, segment(subject)?);
+            act(Method::GET, &path, None, &|answer| cell(answer, "id"))
+        }
+        Verb::Tokens { verb: TokenVerb::Revoke { issuer, token, subject } } => {
+            let path = format!("/api/v1/issuers/{}/revocations", segment(issuer)?);
+            let body = token.as_ref().map_or_else(|| json!({ "subject": subject }), |token| json!({ "token": token }));
+            act(Method::POST, &path, Some(body), &|answer| {
+                format!("revoked from the next request on; lift it as {}", cell(answer, "restriction"))
+            })
         }
         Verb::Lift { id } => {
             let path = format!("/api/v1/restrictions/{}", segment(id)?);

@@ -137,6 +137,16 @@ fn text(a: &Announcement) -> String {
         }
         Exposed::Unknown(why) => lines.push(format!("bypass     unknown: {}", bartizan_core::printable(why))),
     }
+    for issuer in &a.issuers {
+        lines.push(match (&issuer.failure, issuer.keys) {
+            (_, 0) => format!(
+                "WARNING    tokens of {} are refused until its keys are there: {}",
+                issuer.name,
+                issuer.failure.as_deref().unwrap_or("they are still being fetched")
+            ),
+            (_, keys) => format!("tokens     {}: {keys} keys held", issuer.name),
+        });
+    }
     lines.push(String::new());
     lines.push("Try it:".to_owned());
     lines.push(curl(a));
@@ -182,6 +192,11 @@ fn json(a: &Announcement) -> String {
         Exposed::NotSeen(tried) => serde_json::json!({ "state": "not-seen", "tried": tried }),
         Exposed::Unknown(why) => serde_json::json!({ "state": "unknown", "reason": why }),
     };
+    let issuers: Vec<_> = a
+        .issuers
+        .iter()
+        .map(|issuer| serde_json::json!({ "name": issuer.name, "keys": issuer.keys, "failure": issuer.failure }))
+        .collect();
     let line = serde_json::json!({
         "endpoint": format!("http://{}", a.gateway),
         "console": format!("http://{}", a.console),
@@ -196,6 +211,7 @@ fn json(a: &Announcement) -> String {
         "password": a.password.as_ref().map(|password| password.expose().as_str()),
         "key": a.key.as_ref().map(|key| key.expose().as_str()),
         "exposed": exposed,
+        "issuers": issuers,
     });
     format!("{line}\n")
 }

@@ -109,7 +109,13 @@ impl House {
     }
 
     /// Asks the policies and records what is about to be done to `target`.
-    async fn intend(&self, actor: &Actor, operation: Operation, action: &str, target: &str) -> Result<(), AdminError> {
+    pub(crate) async fn intend(
+        &self,
+        actor: &Actor,
+        operation: Operation,
+        action: &str,
+        target: &str,
+    ) -> Result<(), AdminError> {
         self.allow(actor, operation).await?;
         let now = self.clock.now();
         let mut event = Event::new("admin.change", event_id(now), now, action, self.system(), Outcome::Allow)
@@ -289,6 +295,9 @@ impl House {
         self.responder.reload(config.respond.clone())?;
         let policies = Arc::new(policies);
         self.policies.store(policies.clone());
+        self.tokens
+            .reload(&config.access.issuers)
+            .map_err(|error| ServeError::from(crate::config::ConfigError::from(error)))?;
         self.watch.bus().bring_for(&*sigma);
         *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = sigma;
         if let Some(gateway) = self.gateway.get() {

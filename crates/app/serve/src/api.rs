@@ -12,6 +12,7 @@ mod openapi;
 mod problem;
 mod stream;
 mod system;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -36,6 +37,9 @@ fn routes() -> Router<Arc<House>> {
         .route("/api/v1/principals", get(access::principals).post(access::add_principal))
         .route("/api/v1/principals/{id}", patch(access::change_principal).delete(access::remove_principal))
         .route("/api/v1/principals/{id}/password", post(access::reset_password))
+        .route("/api/v1/principals/{id}/block", post(tokens::block))
+        .route("/api/v1/issuers/{issuer}/principals/{subject}", get(tokens::principal))
+        .route("/api/v1/issuers/{issuer}/revocations", post(tokens::revoke))
         .route("/api/v1/keys", get(access::keys).post(access::issue_key))
         .route("/api/v1/keys/{prefix}", delete(access::revoke_key))
         .route("/api/v1/keys/{prefix}/rotate", post(access::rotate_key))

@@ -3,8 +3,10 @@
 //! Each crate owns its section; this file owns only what is the daemon's own. Unknown keys are
 //! refused with the nearest known one, and secrets stand in it by reference only.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use bartizan_access::token::{IssuerError, IssuerSettings};
 use bartizan_core::Secret;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -63,6 +65,8 @@ pub struct ModelSettings {
 pub struct AccessSettings {
     /// Cedar files, or folders of them, that hold beside the default policies.
     pub policies: Vec<PathBuf>,
+    /// Issuers whose access tokens open the door, by a name of your choice.
+    pub issuers: BTreeMap<String, IssuerSettings>,
 }
 
 /// `[ledger]`
@@ -161,6 +165,9 @@ pub enum ConfigError {
     /// A value that types can't refuse.
     #[error(transparent)]
     Gateway(#[from] bartizan_gateway::SettingsError),
+    /// An issuer of tokens that can't be used.
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
     /// A value that types can't refuse.
     #[error("{key}: {reason}")]
     Value {
@@ -215,6 +222,7 @@ impl Config {
     /// The first value that can't be used.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.gateway.check()?;
+        bartizan_gateway::Tokens::check(&self.access.issuers)?;
         let wrong = |key, reason: &str| Err(ConfigError::Value { key, reason: reason.to_owned() });
         let Ok(console) = self.console.listen.parse::<std::net::SocketAddr>() else {
             return wrong("console.listen", "is not an address; write it as `127.0.0.1:8471`");

@@ -9,7 +9,8 @@ use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
 use bartizan_core::{Asset, AssetKind, Secret, Tenant};
 use bartizan_gateway::{
-    Backend, Durability, Exposure, Gateway, GatewayParts, Listener, ListenerLimits, Mode, Proxy, check_exposure,
+    Backend, Durability, Exposure, Gateway, GatewayParts, IssuerStanding, Listener, ListenerLimits, Mode, Proxy,
+    check_exposure,
 };
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -68,6 +69,8 @@ pub struct Announcement {
     pub key: Option<Secret<String>>,
     /// Whether there is a way round the door.
     pub exposed: Exposed,
+    /// How it stands with the keys of each issuer of tokens.
+    pub issuers: Vec<IssuerStanding>,
 }
 
 /// Runs the daemon until it is told to stop (SIGINT, SIGTERM). `announce` is called once, when
@@ -104,6 +107,7 @@ async fn serve(
         settings: config.gateway.clone(),
         backend,
         directory: house.directory.clone(),
+        tokens: house.tokens.clone(),
         policies: house.policies.load_full(),
         ledger: house.ledger.clone(),
         watchers: house.watch.bus(),
@@ -124,6 +128,8 @@ async fn serve(
     let socket = admin_socket(house)?;
     let exposed =
         if config.upstream.url.is_empty() { Exposed::NotApplicable } else { exposed(&config.upstream.url).await };
+
+    house.tokens.load().await;
 
     let signals = Signals::new()?;
     let anchor_conflict = house.anchor_conflict.clone();
@@ -156,6 +162,7 @@ async fn serve(
         password,
         key,
         exposed,
+        issuers: house.tokens.standings(),
     });
     signals.wait_for_end(house).await;
     tracing::info!("stopping: open requests are let to end");
@@ -307,6 +314,7 @@ async fn keep_house(house: Arc<House>, gateway: Arc<Gateway>, mut stopped: watch
             _ = stopped.wait_for(|stop| *stop) => return,
         }
         gateway.flush_refusals();
+        house.tokens.refresh();
         since_anchor += 1;
         if since_anchor >= ANCHOR_SECONDS && house.anchor_conflict.is_none() {
             since_anchor = 0;

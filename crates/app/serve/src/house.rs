@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
+use bartizan_access::token::Pseudonyms;
 use bartizan_access::{Directory, Policies, Role, one_time_password};
 use bartizan_catalog::Catalog;
 use bartizan_core::{Asset, AssetKind, Clock, Event, Outcome, Secret, Tenant, event_id};
 use bartizan_detect::{RuleEngine, Sigma};
 use bartizan_engine::state::StateFolder;
-use bartizan_gateway::{BudgetBook, Gateway, Metrics};
+use bartizan_gateway::{BudgetBook, Gateway, Metrics, Tokens};
 use bartizan_ledger::anchor::{self, Standing};
 use bartizan_ledger::{Ledger, LedgerHandle, LedgerReader, Urgency};
 use bartizan_monitor::Monitor;
@@ -58,6 +59,7 @@ pub(crate) struct House {
     pub(crate) sessions: Sessions,
     pub(crate) registry: Mutex<Registry>,
     pub(crate) metrics: Metrics,
+    pub(crate) tokens: Arc<Tokens>,
     pub(crate) book: Arc<BudgetBook>,
     pub(crate) gateway: OnceLock<Arc<Gateway>>,
     pub(crate) serving: OnceLock<Serving>,
@@ -152,6 +154,8 @@ impl House {
             .map_err(|source| ServeError::System { action: "start the watch loop", source })?;
         let mut registry = Registry::default();
         let metrics = Metrics::new(&mut registry);
+        let tokens = Tokens::new(&config.access.issuers, Pseudonyms::new(commitment_key.clone()), metrics.clone())
+            .map_err(crate::config::ConfigError::from)?;
         let mut house = Self {
             config: ArcSwap::from_pointee(config),
             storage,
@@ -169,6 +173,7 @@ impl House {
             sessions: Sessions::default(),
             registry: Mutex::new(registry),
             metrics,
+            tokens: Arc::new(tokens),
             book: Arc::new(BudgetBook::default()),
             gateway: OnceLock::new(),
             serving: OnceLock::new(),

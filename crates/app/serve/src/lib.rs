@@ -23,6 +23,7 @@ mod live;
 mod model;
 mod notify;
 mod overrides;
+mod revocation;
 mod session;
 mod telemetry;
 mod traffic;

@@ -3,7 +3,8 @@
 //! Every change is one journal record, durable before it has effect; memory is rebuilt from the
 //! journal at start. Reading takes a shared lock and copies nothing but reference counts.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -11,7 +12,7 @@ use bartizan_core::{Digest, Secret, Tenant, Timestamp};
 use bartizan_storage::{Journal, Storage};
 use serde::{Deserialize, Serialize};
 
-use crate::authenticate::{Caller, Denied, Known, Lookup, check};
+use crate::authenticate::{Caller, Denied, Known, Lookup, check, check_token};
 use crate::error::AccessError;
 use crate::key::{ApiKey, IssuedKey, random_word};
 use crate::password::PasswordHash;
@@ -42,7 +43,7 @@ struct Password {
 #[derive(Default)]
 struct State {
     principals: HashMap<String, Arc<Principal>>,
-    keys: HashMap<String, (Arc<str>, ApiKey)>,
+    keys: BTreeMap<String, (Arc<str>, ApiKey)>,
     passwords: HashMap<String, Password>,
     restrictions: HashMap<String, Restriction>,
     held: HashMap<(RestrictionKind, String), Vec<Restriction>>,
@@ -79,6 +80,21 @@ impl Directory {
     /// Why it is not good.
     pub fn authenticate(&self, presented: &str, now: Timestamp) -> Result<Caller, Denied> {
         check(&*self.read(), presented, now)
+    }
+
+    /// Holds the principal of a verified access token against what is in force. The principal is not
+    /// kept: the next token brings it again.
+    ///
+    /// # Errors
+    /// Why it may not pass.
+    pub(crate) fn admit_token(
+        &self,
+        principal: &Arc<Principal>,
+        token: &Arc<str>,
+        issued: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Caller, Denied> {
+        check_token(&*self.read(), principal, token, issued, now)
     }
 
     /// The principal that a name and password belong to, and whether the password must be changed.
@@ -389,10 +405,17 @@ impl State {
 }
 
 impl Lookup for State {
-    fn key(&self, prefix: &str) -> Option<Known<'_>> {
-        let (shared, key) = self.keys.get(prefix)?;
-        let principal = self.principals.get(&key.principal);
-        Some(Known { hash: &key.hash, prefix: shared, expires: key.expires, principal })
+    /// The first key at or after the prefix, from a place just before it that no key has: whether one
+    /// is met on the way down the tree does not shorten the way.
+    fn nearest_key(&self, prefix: &str) -> Option<Known<'_>> {
+        let before = just_before(prefix);
+        let after = self.keys.range::<str, _>((Bound::Excluded(before.as_str()), Bound::Unbounded)).next();
+        let (_, (shared, key)) = after.or_else(|| self.keys.first_key_value())?;
+        Some(Known { hash: &key.hash, prefix: shared, expires: key.expires, principal: &key.principal })
+    }
+
+    fn principal(&self, id: &str) -> Option<&Arc<Principal>> {
+        self.principals.get(id)
     }
 
     fn restrictions(&self, kind: RestrictionKind, target: &str) -> &[Restriction] {
@@ -401,4 +424,12 @@ impl Lookup for State {
         }
         self.held.get(&(kind, target.to_owned())).map_or(&[], Vec::as_slice)
     }
+}
+
+/// A text before `prefix` and after every other prefix that is before it: all are of one length.
+fn just_before(prefix: &str) -> String {
+    let mut before = prefix.to_owned();
+    let last = before.pop().and_then(|last| char::from_u32(u32::from(last).saturating_sub(1))).unwrap_or_default();
+    before.extend([last, char::MAX]);
+    before
 }

@@ -3,6 +3,7 @@
 //! [`Directory`] keeps who there is and what is held against them, durable before it has effect.
 //! [`Directory::authenticate`] turns a presented key into a [`Caller`]; [`Policies::decide`] says
 //! whether that caller may do an [`Operation`] on a [`Resource`]. Any doubt, of either, is a denial.
+//! [`token`] does for access tokens of other identity providers what the directory does for keys.
 
 mod authenticate;
 mod directory;
@@ -12,6 +13,7 @@ mod password;
 mod policy;
 mod principal;
 mod restriction;
+pub mod token;
 
 pub use authenticate::{Caller, Denied};
 pub use directory::Directory;

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RestrictionKind {
-    /// The key with that public prefix is refused.
+    /// The key with that public prefix, or the access token of that name, is refused.
     RevokedKey,
+    /// Access tokens of the principal with that id that were issued up to `since` are refused.
+    RevokedTokens,
     /// The principal with that id is refused.
     BlockedPrincipal,
     /// The model with that digest is not served.
@@ -29,7 +31,7 @@ pub struct Restriction {
     pub kind: RestrictionKind,
     /// Whose.
     pub tenant: Tenant,
-    /// Key prefix, principal id or model digest.
+    /// Key prefix, token name, principal id or model digest.
     pub target: String,
     /// Since when.
     pub since: Timestamp,

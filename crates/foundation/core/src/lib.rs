@@ -16,6 +16,7 @@
 mod asset;
 mod component;
 mod digest;
+mod duplicate;
 mod event;
 mod finding;
 mod incident;
@@ -29,6 +30,7 @@ mod time;
 pub use asset::{Asset, AssetKind, AssetParseError};
 pub use component::{Basis, Component, ComponentKind, Property};
 pub use digest::{Digest, DigestParseError};
+pub use duplicate::refuse_duplicate_keys;
 pub use event::{Decision, Event, Exchange, Observe, Outcome, event_id};
 pub use finding::{Completeness, Finding, Location, Position};
 pub use incident::{Action, ActionKind, Incident, IncidentState, TimelineEntry};

@@ -6,14 +6,13 @@
 //!
 //! The engine behind it (rten) never shows in this crate's types.
 
-mod duplicate;
 mod model;
 mod profile;
 pub mod protocol;
 mod signature;
 mod tensor;
 
-pub use duplicate::refuse_duplicate_keys;
+pub use bartizan_core::refuse_duplicate_keys;
 pub use model::{Budget, InferenceError, Model};
 pub use profile::{Profile, ProfileError};
 pub use signature::{Refusal, Signature, TensorSpec};

@@ -6,11 +6,11 @@
 
 use std::fmt;
 
+use bartizan_core::refuse_duplicate_keys;
 use serde::de::{self, DeserializeSeed, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
-use crate::duplicate::refuse_duplicate_keys;
 use crate::signature::Signature;
 use crate::tensor::{DataType, Tensor, TensorData};
 

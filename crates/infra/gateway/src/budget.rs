@@ -9,6 +9,10 @@ use std::sync::{Mutex, PoisonError};
 
 use bartizan_core::Timestamp;
 
+/// Principals that are kept apart in a day. Whoever comes with a token is not limited to those whom
+/// an administrator added; beyond this many, nobody new draws where there is a budget.
+const PRINCIPALS: usize = 1 << 18;
+
 /// Bits drawn today, by principal.
 #[derive(Debug, Default)]
 pub struct BudgetBook {
@@ -30,6 +34,9 @@ impl BudgetBook {
     pub fn draw(&self, principal: &str, bits: u64, limit: u64, now: Timestamp) -> Result<u64, u64> {
         let mut page = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         page.turn(now);
+        if page.is_full_for(principal) {
+            return if limit > 0 { Err(limit) } else { Ok(bits) };
+        }
         let drawn = page.drawn.entry(principal.to_owned()).or_default();
         let after = drawn.saturating_add(bits);
         if limit > 0 && after > limit {
@@ -43,7 +50,7 @@ impl BudgetBook {
     pub fn enter(&self, principal: &str, bits: u64, time: Timestamp, now: Timestamp) {
         let mut page = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         page.turn(now);
-        if time.day() == page.day {
+        if time.day() == page.day && !page.is_full_for(principal) {
             let drawn = page.drawn.entry(principal.to_owned()).or_default();
             *drawn = drawn.saturating_add(bits);
         }
@@ -58,6 +65,10 @@ impl BudgetBook {
 }
 
 impl Page {
+    fn is_full_for(&self, principal: &str) -> bool {
+        self.drawn.len() >= PRINCIPALS && !self.drawn.contains_key(principal)
+    }
+
     fn turn(&mut self, now: Timestamp) {
         if now.day() != self.day {
             self.day = now.day();
@@ -82,5 +93,18 @@ mod tests {
         book.enter("a", 90, noon, tomorrow);
         assert_eq!(book.draw("a", 100, 100, tomorrow), Ok(100));
         assert_eq!(book.draw("c", u64::MAX, 0, tomorrow), Ok(u64::MAX));
+    }
+
+    #[test]
+    fn more_principals_than_are_kept_apart_draw_nothing_and_take_no_memory() {
+        let book = BudgetBook::default();
+        let now = Timestamp::from_seconds(1_790_000_000);
+        for number in 0..PRINCIPALS {
+            assert_eq!(book.draw(&number.to_string(), 1, 100, now), Ok(1));
+        }
+        assert_eq!(book.draw("new", 1, 100, now), Err(100));
+        assert_eq!(book.draw("new", 1, 0, now), Ok(1));
+        assert_eq!(book.draw("7", 1, 100, now), Ok(2));
+        assert_eq!(book.pages.lock().unwrap().drawn.len(), PRINCIPALS);
     }
 }

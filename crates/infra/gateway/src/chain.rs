@@ -10,6 +10,7 @@ use crate::guard::{Admission, Guard, Refusal, Stage};
 use crate::guards::{self, Grounds};
 use crate::limit::Limits;
 use crate::settings::Settings;
+use crate::tokens::Tokens;
 
 /// What requests are held against.
 pub(crate) struct Chain {
@@ -25,6 +26,7 @@ impl Chain {
         settings: Settings,
         policies: Arc<Policies>,
         directory: &Arc<Directory>,
+        tokens: &Arc<Tokens>,
         book: &Arc<BudgetBook>,
         backend: &Backend,
         old: Option<&Arc<Self>>,
@@ -40,6 +42,7 @@ impl Chain {
         };
         let grounds = Grounds {
             directory: directory.clone(),
+            tokens: tokens.clone(),
             policies: policies.clone(),
             book: book.clone(),
             limits: limits.clone(),

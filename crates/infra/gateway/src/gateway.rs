@@ -28,6 +28,7 @@ use crate::metrics::Metrics;
 use crate::problem;
 use crate::record::{self, Committer, Completed, Suppressed};
 use crate::settings::{Durability, Settings};
+use crate::tokens::Tokens;
 
 /// What a gateway is made of.
 pub struct GatewayParts {
@@ -37,6 +38,8 @@ pub struct GatewayParts {
     pub backend: Backend,
     /// Who there is.
     pub directory: Arc<Directory>,
+    /// Whose access tokens are accepted.
+    pub tokens: Arc<Tokens>,
     /// Who may do what.
     pub policies: Arc<Policies>,
     /// Where every decision is recorded.
@@ -59,6 +62,7 @@ pub struct Gateway {
     backend: Backend,
     resource: Resource,
     directory: Arc<Directory>,
+    tokens: Arc<Tokens>,
     ledger: LedgerHandle,
     pub(crate) watchers: Arc<dyn Observe>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -75,12 +79,14 @@ impl Gateway {
         let asset = parts.backend.asset();
         let resource = Resource::Model(asset.tenant().clone(), asset.name().to_owned());
         let in_flight = Arc::new(Semaphore::new(parts.settings.concurrency.max(1)));
-        let chain = Chain::new(parts.settings, parts.policies, &parts.directory, &parts.book, &parts.backend, None);
+        let (directory, tokens) = (&parts.directory, &parts.tokens);
+        let chain = Chain::new(parts.settings, parts.policies, directory, tokens, &parts.book, &parts.backend, None);
         Self {
             chain: ArcSwap::from_pointee(chain),
             resource,
             backend: parts.backend,
             directory: parts.directory,
+            tokens: parts.tokens,
             ledger: parts.ledger,
             watchers: parts.watchers,
             clock: parts.clock,
@@ -96,7 +102,8 @@ impl Gateway {
     /// keep their state where their figures are the same.
     pub fn reload(&self, settings: Settings, policies: Arc<Policies>) {
         let old = self.chain.load_full();
-        let next = Chain::new(settings, policies, &self.directory, &self.book, &self.backend, Some(&old));
+        let (directory, tokens) = (&self.directory, &self.tokens);
+        let next = Chain::new(settings, policies, directory, tokens, &self.book, &self.backend, Some(&old));
         self.chain.store(Arc::new(next));
     }
 
@@ -192,6 +199,7 @@ impl Gateway {
         admission: &mut Admission<'_>,
         request: Request<Incoming>,
     ) -> Result<Done, Refusal> {
+        self.tokens.prepare(admission.head.credential.as_deref()).await;
         course.chain.ask(Stage::Head, admission)?;
         let (parts, body) = request.into_parts();
         let body = read_body(&course.chain.settings, admission.head, body).await?;
@@ -374,7 +382,13 @@ impl Gateway {
     fn ready(&self) -> Response<AnswerBody> {
         let ready = self.ledger.is_healthy();
         let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        json(status, &serde_json::json!({ "ready": ready }))
+        let mut body = serde_json::json!({ "ready": ready });
+        if self.tokens.are_accepted() {
+            // Keys still open the door, so this does not make it unready. Which issuer it is, is not said here.
+            let all = self.tokens.standings().iter().all(|issuer| issuer.keys > 0);
+            body["issuer_keys"] = if all { "held" } else { "missing" }.into();
+        }
+        json(status, &body)
     }
 
     /// The request as the watchers see it, without inputs and outputs.

@@ -11,10 +11,12 @@ use crate::budget::BudgetBook;
 use crate::guard::{Admission, Guard, Refusal, Stage};
 use crate::limit::Limits;
 use crate::settings::{Mode, Settings};
+use crate::tokens::Tokens;
 
 /// What the guards ask.
 pub(crate) struct Grounds {
     pub(crate) directory: Arc<Directory>,
+    pub(crate) tokens: Arc<Tokens>,
     pub(crate) policies: Arc<Policies>,
     pub(crate) book: Arc<BudgetBook>,
     pub(crate) limits: Arc<Limits>,
@@ -25,7 +27,7 @@ pub(crate) struct Grounds {
 /// The ordered list for these settings.
 pub(crate) fn list(settings: &Settings, grounds: &Grounds) -> Vec<Box<dyn Guard>> {
     let mut guards: Vec<Box<dyn Guard>> = vec![
-        Box::new(Authenticate { directory: grounds.directory.clone() }),
+        Box::new(Authenticate { directory: grounds.directory.clone(), tokens: grounds.tokens.clone() }),
         Box::new(Authorize { policies: grounds.policies.clone() }),
         Box::new(Limit { limits: grounds.limits.clone() }),
     ];
@@ -44,6 +46,7 @@ pub(crate) fn list(settings: &Settings, grounds: &Grounds) -> Vec<Box<dyn Guard>
 /// Who is asking?
 struct Authenticate {
     directory: Arc<Directory>,
+    tokens: Arc<Tokens>,
 }
 
 impl Guard for Authenticate {
@@ -56,15 +59,20 @@ impl Guard for Authenticate {
     }
 
     fn check(&self, admission: &mut Admission<'_>) -> Result<(), Refusal> {
-        let refuse = |reason: &str| {
-            Refusal::new(
-                StatusCode::UNAUTHORIZED,
-                reason,
-                "a valid API key is needed; send it as `Authorization: Bearer bz_…`, or ask an administrator for one",
-            )
+        // One and the same message for whatever is wrong: it must not tell a guess from a near miss.
+        let message = if self.tokens.are_accepted() {
+            "a valid API key or access token is needed; send it as `Authorization: Bearer …`, or ask an administrator for one"
+        } else {
+            "a valid API key is needed; send it as `Authorization: Bearer bz_…`, or ask an administrator for one"
         };
+        let refuse = |reason: &str| Refusal::new(StatusCode::UNAUTHORIZED, reason, message);
         let Some(credential) = &admission.head.credential else { return Err(refuse("key-missing")) };
-        match self.directory.authenticate(credential, admission.now) {
+        let authenticated = if self.tokens.takes(credential) {
+            self.tokens.authenticate(credential, &self.directory, admission.now)
+        } else {
+            self.directory.authenticate(credential, admission.now)
+        };
+        match authenticated {
             Ok(caller) => {
                 admission.caller = Some(caller);
                 Ok(())

@@ -29,6 +29,7 @@ mod problem;
 mod proxy;
 mod record;
 mod settings;
+mod tokens;
 
 pub use backend::{Backend, BackendKind};
 pub use budget::BudgetBook;
@@ -41,3 +42,4 @@ pub use listener::{Listener, ListenerLimits};
 pub use metrics::Metrics;
 pub use proxy::{Proxy, ProxyError};
 pub use settings::{Durability, Hardening, Mode, Settings, SettingsError};
+pub use tokens::{IssuerStanding, Tokens};

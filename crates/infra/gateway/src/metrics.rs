@@ -22,6 +22,17 @@ struct Labels {
     reason: String,
 }
 
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct IssuerLabels {
+    issuer: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct FetchLabels {
+    issuer: String,
+    outcome: &'static str,
+}
+
 /// The gateway's counters and histograms.
 #[derive(Clone)]
 pub struct Metrics {
@@ -29,6 +40,8 @@ pub struct Metrics {
     seconds: Histogram,
     in_flight: Gauge,
     shadowed: Counter,
+    keys: Family<IssuerLabels, Gauge>,
+    key_fetches: Family<FetchLabels, Counter>,
     reasons: std::sync::Arc<AtomicU64>,
 }
 
@@ -40,6 +53,8 @@ impl Metrics {
             seconds: Histogram::new(SECONDS),
             in_flight: Gauge::default(),
             shadowed: Counter::default(),
+            keys: Family::default(),
+            key_fetches: Family::default(),
             reasons: std::sync::Arc::default(),
         };
         let sub = registry.sub_registry_with_prefix("bartizan_gateway");
@@ -47,7 +62,20 @@ impl Metrics {
         sub.register_with_unit("request", "Time to the answer's end", Unit::Seconds, metrics.seconds.clone());
         sub.register("in_flight", "Requests being worked on", metrics.in_flight.clone());
         sub.register("shadowed", "Requests that a guard in shadow would have refused", metrics.shadowed.clone());
+        sub.register("issuer_keys", "Usable keys held of an issuer of tokens", metrics.keys.clone());
+        sub.register("issuer_key_fetches", "Fetches of an issuer's keys by outcome", metrics.key_fetches.clone());
         metrics
+    }
+
+    /// How many keys of an issuer are held. Issuers are named in the configuration, so they are few.
+    pub(crate) fn keys_held(&self, issuer: &str, count: usize) {
+        let labels = IssuerLabels { issuer: issuer.to_owned() };
+        self.keys.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// A fetch of an issuer's keys ended.
+    pub(crate) fn keys_fetched(&self, issuer: &str, outcome: &'static str) {
+        self.key_fetches.get_or_create(&FetchLabels { issuer: issuer.to_owned(), outcome }).inc();
     }
 
     pub(crate) fn begin(&self) {

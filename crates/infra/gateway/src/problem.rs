@@ -24,7 +24,9 @@ pub(crate) fn answer(refusal: &Refusal, request: &str) -> Response<AnswerBody> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     if refusal.status == StatusCode::UNAUTHORIZED {
-        headers.insert("www-authenticate", HeaderValue::from_static("Bearer"));
+        // RFC 6750, section 3: no error where nothing was presented, and one and the same for whatever was.
+        let challenge = if refusal.reason == "key-missing" { "Bearer" } else { r#"Bearer error="invalid_token""# };
+        headers.insert("www-authenticate", HeaderValue::from_static(challenge));
     }
     if let Some(seconds) = refusal.retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

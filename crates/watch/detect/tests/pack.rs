@@ -32,6 +32,7 @@ fn every_rule_of_the_pack_fires_on_what_it_is_for() {
         ["key-shared", "request-flood", "malformed-inputs", "unauthorized-probing", "input-drift", "extraction"];
     let refusals = [
         "key-revoked",
+        "token-revoked",
         "principal-blocked",
         "model-blocked",
         "information-budget",
@@ -62,6 +63,15 @@ fn every_rule_of_the_pack_fires_on_what_it_is_for() {
     }
     let all: BTreeSet<String> = rules.rules().into_iter().map(|rule| rule.id).collect();
     assert_eq!(seen, all);
+}
+
+#[test]
+fn refused_tokens_count_as_refused_keys_do_unless_the_failure_is_ours() {
+    for (reason, expected) in [("token-signature", 1), ("token-expired", 1), ("token-keys-unavailable", 0)] {
+        let mut rules = Sigma::load(&[]).unwrap();
+        let events = (0..30).map(|number| at("request.refusal", number * 100).because(reason));
+        assert_eq!(fired(&mut rules, events).len(), expected, "{reason}");
+    }
 }
 
 #[test]

@@ -101,16 +101,19 @@ fn is_malformed(reason: &str) -> bool {
 
 /// Reasons of refusal that speak of a missing right, as access and gateway name them.
 pub(crate) fn is_unauthorized(reason: &str) -> bool {
-    matches!(
-        reason,
-        "key-missing"
-            | "key-unknown"
-            | "key-malformed"
-            | "key-expired"
-            | "principal-unknown"
-            | "no-policy-permits"
-            | "route-closed"
-    )
+    // Keys that can't be had are our own failure, and a revoked token has a rule of its own.
+    let of_token = reason.starts_with("token-") && !matches!(reason, "token-keys-unavailable" | "token-revoked");
+    of_token
+        || matches!(
+            reason,
+            "key-missing"
+                | "key-unknown"
+                | "key-malformed"
+                | "key-expired"
+                | "principal-unknown"
+                | "no-policy-permits"
+                | "route-closed"
+        )
 }
 
 /// How often one source was refused for want of a right within a minute.

@@ -33,6 +33,21 @@ pub(crate) const ROUTES: &[Row] = &[
     ),
     ("delete", "/api/v1/principals/{id}", "ManageAccess", "Remove a principal and its keys", &[]),
     ("post", "/api/v1/principals/{id}/password", "ManageAccess", "Make a one-time password", &[]),
+    ("post", "/api/v1/principals/{id}/block", "ManageAccess", "Refuse a principal from the next request on", &[]),
+    (
+        "get",
+        "/api/v1/issuers/{issuer}/principals/{subject}",
+        "ReadAccess",
+        "The id of a principal that comes with access tokens",
+        &[],
+    ),
+    (
+        "post",
+        "/api/v1/issuers/{issuer}/revocations",
+        "ManageAccess",
+        "Revoke one access token by its `jti`, or all that a subject was issued until now",
+        &[("token", "string", false), ("subject", "string", false)],
+    ),
     ("get", "/api/v1/keys", "ReadAccess", "Public prefixes of all keys", &[]),
     (
         "post",

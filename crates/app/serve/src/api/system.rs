@@ -70,6 +70,9 @@ pub(super) async fn overview(State(house): State<Arc<House>>, Extension(actor): 
         "hardening": config.gateway.hardening,
         "information_bits_per_day": config.gateway.information_bits_per_day,
         "policies": { "count": house.policies.load().count(), "digest": house.policies.load().digest() },
+        "issuers": house.tokens.standings().iter().map(|issuer| {
+            json!({ "name": issuer.name, "keys": issuer.keys, "failure": issuer.failure })
+        }).collect::<Vec<_>>(),
         "rules": house.rules.lock().unwrap_or_else(PoisonError::into_inner).rules().len(),
         "incidents": house.responder.incidents().len(),
         "ledger": {

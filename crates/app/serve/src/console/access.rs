@@ -164,6 +164,7 @@ fn view(house: &House, visitor: &Visitor, notice: Option<Notice>) -> Page {
 fn restriction(held: &Restriction) -> String {
     match held.kind {
         RestrictionKind::RevokedKey => "key revoked".to_owned(),
+        RestrictionKind::RevokedTokens => "tokens issued until then revoked".to_owned(),
         RestrictionKind::BlockedPrincipal => "principal blocked".to_owned(),
         RestrictionKind::BlockedModel => "model blocked".to_owned(),
         RestrictionKind::TightenedLimit => format!("limits divided by {}", held.divisor),

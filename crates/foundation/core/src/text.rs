@@ -7,6 +7,10 @@
 /// assert_eq!(bartizan_core::printable("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
 /// ```
 pub fn printable(text: &str) -> String {
+    // Almost all text is plain: it is copied whole.
+    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() || is_invisible(c) {

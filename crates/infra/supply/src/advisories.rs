@@ -19,6 +19,7 @@ use bartizan_core::{Component, Confidence, Finding, Link, Rule, Severity};
 use serde_json::json;
 
 use crate::ecosystem::{Ecosystem, Version};
+use crate::portions::in_portions;
 
 pub use import::{Importer, LARGEST_FILE};
 pub use index::{AdvisoryIndex, Contents, IndexError, SourceSummary};
@@ -82,6 +83,18 @@ pub const RULES: &[&Rule] = &[&VULNERABLE, &MALICIOUS, &INCOMPARABLE, &INFORMATI
 /// # Errors
 /// The index is damaged.
 pub fn advise(
+    components: &[Component],
+    index: &AdvisoryIndex,
+    imported: Option<&BTreeSet<String>>,
+) -> Result<Vec<Finding>, IndexError> {
+    let portions = in_portions(components, |portion| advise_portion(portion, index, imported));
+    portions.into_iter().try_fold(Vec::new(), |mut findings, portion| {
+        findings.extend(portion?);
+        Ok(findings)
+    })
+}
+
+fn advise_portion(
     components: &[Component],
     index: &AdvisoryIndex,
     imported: Option<&BTreeSet<String>>,

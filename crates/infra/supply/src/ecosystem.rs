@@ -71,12 +71,17 @@ impl Ecosystem {
             Self::Go => "golang",
             Self::Conda => "conda",
         };
-        let name: Vec<String> = name.split('/').map(encoded).collect();
-        let name = name.join("/");
-        match version {
-            Some(version) => format!("pkg:{kind}/{name}@{}", encoded(version)),
-            None => format!("pkg:{kind}/{name}"),
+        let mut purl = String::with_capacity(kind.len() + name.len() + 24);
+        purl.extend(["pkg:", kind]);
+        for part in name.split('/') {
+            purl.push('/');
+            encode(&mut purl, part);
         }
+        if let Some(version) = version {
+            purl.push('@');
+            encode(&mut purl, version);
+        }
+        purl
     }
 }
 
@@ -86,16 +91,16 @@ impl fmt::Display for Ecosystem {
     }
 }
 
-fn encoded(part: &str) -> String {
+fn encode(out: &mut String, part: &str) {
     use fmt::Write as _;
-    part.bytes().fold(String::with_capacity(part.len()), |mut out, byte| {
+    for byte in part.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b':') {
             out.push(char::from(byte));
         } else {
+            // Writing to a string does not fail.
             let _ = write!(out, "%{byte:02X}");
         }
-        out
-    })
+    }
 }
 
 /// A version in the order of its ecosystem: PEP 440 for Python, Semantic Versioning 2.0.0 (without

@@ -11,6 +11,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use crate::ecosystem::Ecosystem;
+use crate::portions::in_portions;
 
 /// A name comes close to a popular one.
 pub const IMITATED_NAME: Rule = Rule {
@@ -197,15 +198,35 @@ pub fn impersonations(components: &[Component], popularity: &Popularity) -> Vec<
             _ => finding.with_confidence(Confidence::Medium),
         })
     };
-    components.iter().filter(is_python).filter_map(near).collect()
+    let portion = |portion: &[Component]| portion.iter().filter(is_python).filter_map(near).collect::<Vec<_>>();
+    in_portions(components, portion).into_iter().flatten().collect()
 }
 
-/// Hashes (FNV-1a) of a name and of what is left of it when one byte is dropped.
+/// Hashes of a name and of what is left of it when one byte is dropped. The hash is a polynomial modulo
+/// 2^64, so that each is put together from the part before the byte and the part behind it.
 fn without_one(name: &str) -> impl Iterator<Item = u64> {
-    (0..=name.len()).map(|dropped| {
-        let left = name.bytes().enumerate().filter(move |(at, _)| *at != dropped);
-        left.fold(0xcbf2_9ce4_8422_2325, |hash, (_, byte)| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
-    })
+    const BASE: u64 = 0x0000_0100_0000_01b3;
+    let value = |byte: u8| u64::from(byte) + 1;
+    // (hash of the part behind, base to the power of its length), for every place from the end.
+    let mut behind = Vec::with_capacity(name.len() + 1);
+    behind.push((0_u64, 1_u64));
+    for byte in name.bytes().rev() {
+        let (hash, power) = behind.last().copied().unwrap_or((0, 1));
+        behind.push((hash.wrapping_add(value(byte).wrapping_mul(power)), power.wrapping_mul(BASE)));
+    }
+    let whole = behind.last().map_or(0, |(hash, _)| *hash);
+    behind.pop();
+    let mut before = 0_u64;
+    let dropped: Vec<u64> = name
+        .bytes()
+        .zip(behind.into_iter().rev())
+        .map(|(byte, (hash, power))| {
+            let left = before.wrapping_mul(power).wrapping_add(hash);
+            before = before.wrapping_mul(BASE).wrapping_add(value(byte));
+            left
+        })
+        .collect();
+    dropped.into_iter().chain([whole])
 }
 
 /// One look for characters and pairs that are hard to tell apart in common typefaces.
@@ -272,6 +293,22 @@ fn are_neighbours(one: char, other: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_of_a_name_hashes_like_that_name() {
+        let whole = |name: &str| without_one(name).last().unwrap_or_default();
+        for name in ["numpy", "scikit-learn", "a", "caf\u{e9}"] {
+            let bytes = name.as_bytes();
+            for (at, hash) in without_one(name).take(bytes.len()).enumerate() {
+                let left: Vec<u8> = [&bytes[..at], &bytes[at + 1..]].concat();
+                // Hashing looks at bytes only, whatever they spell.
+                let left: String = left.iter().map(|byte| char::from(byte & 0x7f)).collect();
+                if name.is_ascii() {
+                    assert_eq!(hash, whole(&left), "{name} without byte {at}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn slips_looks_and_dresses_are_told_apart() {

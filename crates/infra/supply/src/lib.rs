@@ -10,6 +10,7 @@ pub mod impersonation;
 pub mod imports;
 pub mod manifests;
 pub mod model_card;
+mod portions;
 pub mod secrets;
 mod shell;
 pub mod source;

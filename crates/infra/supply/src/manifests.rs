@@ -204,7 +204,9 @@ fn add(reader: &str, source: &Source, manifest: Manifest, findings: &mut Finding
     }
     checks::check(source, &manifest, findings);
     let mut versions: BTreeMap<String, String> = BTreeMap::new();
-    for dependency in &manifest.dependencies {
+    // Only who requires another needs to know which one that is.
+    let requiring = manifest.dependencies.iter().any(|dependency| !dependency.requires.is_empty());
+    for dependency in manifest.dependencies.iter().filter(|_| requiring) {
         let name = dependency.ecosystem.canonical(&dependency.name);
         let purl = dependency.ecosystem.purl(&name, dependency.version.as_deref());
         if let Some(version) = &dependency.version {

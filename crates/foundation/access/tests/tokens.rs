@@ -111,8 +111,9 @@ fn no_token_with_one_character_changed_is_accepted() {
             for value in values.into_iter().filter(|value| *value != token.as_bytes()[place]) {
                 let mut bytes = token.clone().into_bytes();
                 bytes[place] = value;
-                tried += 1;
+                // What is not text does not come out of a header.
                 let Ok(changed) = String::from_utf8(bytes) else { continue };
+                tried += 1;
                 assert!(door.ask(&changed).is_err(), "{algorithm}: byte {place} is {value}");
             }
             assert!(

@@ -111,8 +111,9 @@ fn no_token_with_one_character_changed_is_accepted() {
             for value in values.into_iter().filter(|value| *value != token.as_bytes()[place]) {
                 let mut bytes = token.clone().into_bytes();
                 bytes[place] = value;
-                tried += 1;
+                // What is not text does not come out of a header.
                 let Ok(changed) = String::from_utf8(bytes) else { continue };
+                tried += 1;
                 assert!(door.ask(&changed).is_err(), "{algorithm}: byte {place} is {value}");
             }
             assert!(
@@ -150,6 +151,24 @@ fn a_token_is_good_from_its_first_to_its_last_second_and_the_leeway_around_them(
 }
 
 #[test]
+fn header_parameters_that_providers_add_are_passed_over() {
+    let key = Key::new("k1", "RS256");
+    let mut jwk = key.jwk();
+    // As Entra ID publishes keys: without `alg`, with a certificate.
+    jwk["x5t"] = json!("a3QN0BZS7s4nN-BdrjbF0Y_LdMM");
+    jwk["x5c"] = json!(["MIIC/TCCAeWgAwIBAgII"]);
+    jwk.as_object_mut().unwrap().remove("alg");
+    let door = Door::new("RS256", &json!({ "keys": [jwk] }).to_string(), |_| {});
+    for kind in [json!("JWT"), json!("jwt"), json!("at+jwt"), json!("application/at+JWT"), Value::Null] {
+        let mut header = with(key.header(), "typ", kind.clone());
+        header["x5t"] = json!("a3QN0BZS7s4nN-BdrjbF0Y_LdMM");
+        header["nonce"] = json!("n-0S6_WzA2Mj");
+        let token = key.token_with(&header.to_string(), &claims(SECONDS).to_string());
+        assert_eq!(door.reason(&token), "accepted", "{kind}");
+    }
+}
+
+#[test]
 fn groups_give_roles_and_subjects_give_opaque_ids() {
     let key = Key::new("k1", "ES256");
     let roles = |change: fn(&mut IssuerSettings), claim: &str, value: Value| {
@@ -178,8 +197,13 @@ fn groups_give_roles_and_subjects_give_opaque_ids() {
     assert_eq!((&*alice.key, &*bob.key), (door.issuer.token("1").as_str(), door.issuer.token("1").as_str()));
     assert_ne!(alice.key, again.key);
     // A token without a name of its own is named by what is signed.
-    let nameless = key.token(&with(claims(SECONDS), "jti", Value::Null));
-    assert_eq!(door.ask(&nameless).unwrap().key, door.ask(&nameless).unwrap().key);
+    for id in [Value::Null, json!("")] {
+        let nameless =
+            |subject: &str| key.token(&with(with(claims(SECONDS), "sub", json!(subject)), "jti", id.clone()));
+        let (one, other) = (nameless("alice"), nameless("bob"));
+        assert_eq!(door.ask(&one).unwrap().key, door.ask(&one).unwrap().key);
+        assert_ne!(door.ask(&one).unwrap().key, door.ask(&other).unwrap().key);
+    }
     assert!(door.directory.principals().is_empty(), "who comes with a token is not stored");
 }
 

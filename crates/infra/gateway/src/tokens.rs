@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use bartizan_access::token::{Issuer, IssuerError, IssuerSettings, Pseudonyms, Token, TokenFault};
 use bartizan_access::{Caller, Denied, Directory};
 use bartizan_core::Timestamp;
+use tokio::sync::Semaphore;
 
 use crate::metrics::Metrics;
 use key_cache::KeyCache;
@@ -20,11 +21,15 @@ use key_source::KeySource;
 
 /// How API keys begin: whatever begins so is never taken for a token.
 const KEY_PREFIX: &str = "bz_";
+/// Requests that wait for keys at most, so that slow key servers leave room for everybody else;
+/// those beyond are refused at once.
+const WAITING: usize = 64;
 
 /// The issuers whose tokens open the door. A reload replaces them; keys that are held stay, where
 /// they come from the same place.
 pub struct Tokens {
     trusted: ArcSwap<Vec<Trusted>>,
+    waiting: Semaphore,
     pseudonyms: Pseudonyms,
     metrics: Metrics,
 }
@@ -55,7 +60,7 @@ impl Tokens {
         pseudonyms: Pseudonyms,
         metrics: Metrics,
     ) -> Result<Self, IssuerError> {
-        let tokens = Self { trusted: ArcSwap::default(), pseudonyms, metrics };
+        let tokens = Self { trusted: ArcSwap::default(), waiting: Semaphore::new(WAITING), pseudonyms, metrics };
         tokens.reload(issuers)?;
         Ok(tokens)
     }
@@ -147,8 +152,10 @@ impl Tokens {
         let Some(credential) = credential.filter(|credential| self.takes(credential)) else { return };
         let Ok(token) = Token::parse(credential) else { return };
         let cache = self.trusted.load().iter().find(|trusted| issued(trusted, &token)).map(|found| found.cache.clone());
-        if let Some(cache) = cache {
-            cache.prepare(token.key()).await;
+        if let Some(cache) = cache.filter(|cache| !cache.has(token.key()))
+            && let Ok(_permit) = self.waiting.try_acquire()
+        {
+            cache.fetched().await;
         }
     }
 

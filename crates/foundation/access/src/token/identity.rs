@@ -33,7 +33,7 @@ impl<'a> Identity<'a> {
 
     /// Its own name, where it has one.
     pub(super) fn token(&self) -> Option<&'a str> {
-        self.claims.get("jti").and_then(Value::as_str)
+        self.claims.get("jti").and_then(Value::as_str).filter(|name| !name.is_empty())
     }
 
     /// The roles that its groups give.

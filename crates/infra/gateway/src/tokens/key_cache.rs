@@ -10,14 +10,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use bartizan_access::token::{Algorithm, IssuerSettings, KeySet};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::key_source::{DEADLINE, KeySource};
 use crate::metrics::Metrics;
-
-/// Requests that wait for one issuer's keys at most; others are refused at once.
-const WAITING: usize = 64;
 
 pub(super) struct KeyCache {
     issuer: String,
@@ -31,7 +28,6 @@ pub(super) struct KeyCache {
     attempts: Mutex<Attempts>,
     /// Counts fetches that ended.
     ended: watch::Sender<u64>,
-    waiting: Semaphore,
     metrics: Metrics,
 }
 
@@ -62,7 +58,6 @@ impl KeyCache {
             held: ArcSwapOption::empty(),
             attempts: Mutex::default(),
             ended: watch::Sender::new(0),
-            waiting: Semaphore::new(WAITING),
             metrics,
         }
     }
@@ -105,13 +100,13 @@ impl KeyCache {
         }
     }
 
-    /// Fetches keys when the named one is not among those held, and waits for them; does nothing when
-    /// they were fetched a moment ago, or too many wait already.
-    pub(super) async fn prepare(self: &Arc<Self>, key: &str) {
-        if self.keys().is_some_and(|keys| keys.has(key)) {
-            return;
-        }
-        let Ok(_permit) = self.waiting.try_acquire() else { return };
+    /// Whether the named key is among those held.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.keys().is_some_and(|keys| keys.has(key))
+    }
+
+    /// Fetches keys and waits for them; does nothing when they were fetched a moment ago.
+    pub(super) async fn fetched(self: &Arc<Self>) {
         self.begin();
         self.settled().await;
     }

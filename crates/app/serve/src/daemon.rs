@@ -114,6 +114,7 @@ async fn serve(
         clock: house.clock.clone(),
         metrics: house.metrics.clone(),
         book: house.book.clone(),
+        quotas: house.quotas.clone(),
         commitment_key: house.commitment_key(),
     }));
     let _ = house.gateway.set(gateway.clone());

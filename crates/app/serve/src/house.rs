@@ -11,7 +11,7 @@ use bartizan_catalog::Catalog;
 use bartizan_core::{Asset, AssetKind, Clock, Event, Outcome, Secret, Tenant, event_id};
 use bartizan_detect::{RuleEngine, Sigma};
 use bartizan_engine::state::StateFolder;
-use bartizan_gateway::{BudgetBook, Gateway, Metrics, Tokens};
+use bartizan_gateway::{BudgetBook, Gateway, Metrics, QuotaBook, Tokens};
 use bartizan_ledger::anchor::{self, Standing};
 use bartizan_ledger::{Ledger, LedgerHandle, LedgerReader, Urgency};
 use bartizan_monitor::Monitor;
@@ -61,6 +61,7 @@ pub(crate) struct House {
     pub(crate) metrics: Metrics,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) book: Arc<BudgetBook>,
+    pub(crate) quotas: Arc<QuotaBook>,
     pub(crate) gateway: OnceLock<Arc<Gateway>>,
     pub(crate) serving: OnceLock<Serving>,
     /// Where the configuration came from, and what flags lay over it; for reloading.
@@ -156,7 +157,9 @@ impl House {
         let metrics = Metrics::new(&mut registry);
         let tokens = Tokens::new(&config.access.issuers, Pseudonyms::new(commitment_key.clone()), metrics.clone())
             .map_err(crate::config::ConfigError::from)?;
+        let quotas = Arc::new(QuotaBook::new(config.gateway.quotas.clone()));
         let mut house = Self {
+            quotas,
             config: ArcSwap::from_pointee(config),
             storage,
             clock,
@@ -306,7 +309,7 @@ impl House {
         Ok(Some(FirstStart { password, key: issued.secret }))
     }
 
-    /// What was drawn today, from the ledger's completion entries: newest first, until yesterday.
+    /// What was drawn and used up today, from the ledger's completion entries: newest first, until yesterday.
     fn add_up_budgets(&self) -> Result<(), ServeError> {
         let reader = LedgerReader::open(&self.ledger_folder())?;
         let now = self.clock.now();
@@ -319,6 +322,9 @@ impl House {
                 if entry.event.kind == "request.completion" {
                     let bits = entry.event.data.get("bits").and_then(serde_json::Value::as_u64).unwrap_or_default();
                     self.book.enter(&entry.event.principal, bits, entry.event.time, now);
+                    let principal = self.directory.principal(&entry.event.principal);
+                    let name = principal.as_ref().map_or("", |principal| principal.name.as_str());
+                    self.quotas.enter(&entry.event, name, now);
                 }
             }
             if yesterday {

@@ -9,6 +9,7 @@ use crate::budget::BudgetBook;
 use crate::guard::{Admission, Guard, Refusal, Stage};
 use crate::guards::{self, Grounds};
 use crate::limit::Limits;
+use crate::quota::QuotaBook;
 use crate::settings::Settings;
 use crate::tokens::Tokens;
 
@@ -18,19 +19,23 @@ pub(crate) struct Chain {
     pub(crate) guards: Vec<Box<dyn Guard>>,
     pub(crate) policies: Arc<Policies>,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) quotas: Arc<QuotaBook>,
+}
+
+/// What stays when settings change.
+#[derive(Clone, Copy)]
+pub(crate) struct House<'a> {
+    pub(crate) directory: &'a Arc<Directory>,
+    pub(crate) tokens: &'a Arc<Tokens>,
+    pub(crate) book: &'a Arc<BudgetBook>,
+    pub(crate) quotas: &'a Arc<QuotaBook>,
+    pub(crate) backend: &'a Backend,
 }
 
 impl Chain {
     /// Builds the guards. Limits keep the state of `old` where their figures are the same.
-    pub(crate) fn new(
-        settings: Settings,
-        policies: Arc<Policies>,
-        directory: &Arc<Directory>,
-        tokens: &Arc<Tokens>,
-        book: &Arc<BudgetBook>,
-        backend: &Backend,
-        old: Option<&Arc<Self>>,
-    ) -> Self {
+    pub(crate) fn new(settings: Settings, policies: Arc<Policies>, house: &House<'_>, old: Option<&Arc<Self>>) -> Self {
+        let House { directory, tokens, book, quotas, backend } = *house;
         let figures = |s: &Settings| (s.requests_per_second, s.burst, s.refusals_per_second);
         let limits = old.filter(|old| figures(&old.settings) == figures(&settings)).map_or_else(
             || Arc::new(Limits::new(settings.requests_per_second, settings.burst, settings.refusals_per_second)),
@@ -49,7 +54,12 @@ impl Chain {
             model,
         };
         let guards = guards::list(&settings, &grounds);
-        Self { settings, guards, policies, limits }
+        let quotas = if quotas.quotas() == settings.quotas.as_slice() {
+            quotas.clone()
+        } else {
+            Arc::new(quotas.with(settings.quotas.clone()))
+        };
+        Self { settings, guards, policies, limits, quotas }
     }
 
     /// Asks the guards of one stage, in order.

@@ -6,13 +6,14 @@ use std::time::Duration;
 use bartizan_core::Outcome;
 use bartizan_ledger::{Ticket, Urgency};
 use bytes::Bytes;
+use hyper::header::CONTENT_TYPE;
 use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
 
 use crate::course::{Course, Done};
 use crate::gateway::Gateway;
 use crate::guard::{Admission, Refusal};
-use crate::proxy::{self, Ended, Proxy, Watched};
+use crate::proxy::{self, Ended, Metered, Proxy, Watched};
 use crate::record::{self, Completed};
 use crate::settings::Durability;
 
@@ -22,7 +23,7 @@ impl Gateway {
     pub(crate) async fn forward(
         self: &Arc<Self>,
         course: &Course,
-        admission: &Admission<'_>,
+        admission: &mut Admission<'_>,
         proxy: &Proxy,
         parts: &Parts,
         body: Bytes,
@@ -53,8 +54,14 @@ impl Gateway {
             }
         };
         let (upstream, stream) = upstream.into_parts();
+        let kind = upstream.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let mut hold = admission.hold.take();
+        if let Some(hold) = &mut hold {
+            hold.begin(kind);
+        }
         let report = self.report(course, admission, upstream.status);
-        let watched = Watched::new(stream, Duration::from_secs(settings.idle_seconds), report);
+        let metered = Metered { hold, clock: self.clock.clone() };
+        let watched = Watched::new(stream, Duration::from_secs(settings.idle_seconds), metered, report);
         let mut response = Response::new(proxy::boxed(watched));
         *response.status_mut() = upstream.status;
         proxy::copy(&upstream.headers, response.headers_mut());
@@ -68,15 +75,16 @@ impl Gateway {
         course: &Course,
         admission: &Admission<'_>,
         status: StatusCode,
-    ) -> impl FnOnce(Ended, u64) + Unpin + Send + Sync + 'static {
+    ) -> impl FnOnce(Ended, u64, Option<serde_json::Value>) + Unpin + Send + Sync + 'static {
         let mut exchange = self.exchange(course, admission, Outcome::Allow, status, "");
         let (gateway, correlation, started) = (self.clone(), course.id.clone(), course.started);
         let operation = admission.operation.as_str();
-        move |ended: Ended, bytes: u64| {
+        move |ended: Ended, bytes: u64, usage: Option<serde_json::Value>| {
             let (outcome, reason) = match ended {
                 Ended::Complete => (Outcome::Allow, ""),
                 Ended::Broken => (Outcome::Error, "upstream-broke-off"),
                 Ended::Abandoned => (Outcome::Error, "client-went-away"),
+                Ended::Cut => (Outcome::Transform, "quota-cut"),
             };
             exchange.outcome = outcome;
             reason.clone_into(&mut exchange.reason);
@@ -92,8 +100,9 @@ impl Gateway {
                 bits: 0,
                 bytes,
                 microseconds: exchange.microseconds,
+                usage,
             };
-            let event = record::completion(gateway.clock.now(), &completed);
+            let event = record::completion(gateway.clock.now(), completed);
             // The answer has gone out already: a ledger that fails now refuses the next request.
             let _ = gateway.append(&event, Urgency::Within(Duration::from_millis(100)));
             gateway.watchers.exchange(exchange);

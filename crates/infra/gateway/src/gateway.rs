@@ -19,13 +19,14 @@ use tokio::sync::Semaphore;
 use crate::answer::AnswerBody;
 use crate::backend::Backend;
 use crate::budget::BudgetBook;
-use crate::chain::Chain;
+use crate::chain::{Chain, House};
 use crate::course::{Course, Done, json};
 use crate::embedded::Embedded;
 use crate::guard::{Admission, Refusal, Stage};
 use crate::head::{Head, HeadError, Route};
 use crate::metrics::Metrics;
 use crate::problem;
+use crate::quota::{self, Hold, QuotaBook, Subject};
 use crate::record::{self, Committer, Completed, Suppressed};
 use crate::settings::{Durability, Settings};
 use crate::tokens::Tokens;
@@ -52,6 +53,8 @@ pub struct GatewayParts {
     pub metrics: Metrics,
     /// What was drawn today.
     pub book: Arc<BudgetBook>,
+    /// What was used up of the quotas.
+    pub quotas: Arc<QuotaBook>,
     /// The key of this installation's commitments.
     pub commitment_key: Secret<[u8; 32]>,
 }
@@ -79,8 +82,14 @@ impl Gateway {
         let asset = parts.backend.asset();
         let resource = Resource::Model(asset.tenant().clone(), asset.name().to_owned());
         let in_flight = Arc::new(Semaphore::new(parts.settings.concurrency.max(1)));
-        let (directory, tokens) = (&parts.directory, &parts.tokens);
-        let chain = Chain::new(parts.settings, parts.policies, directory, tokens, &parts.book, &parts.backend, None);
+        let house = House {
+            directory: &parts.directory,
+            tokens: &parts.tokens,
+            book: &parts.book,
+            quotas: &parts.quotas,
+            backend: &parts.backend,
+        };
+        let chain = Chain::new(parts.settings, parts.policies, &house, None);
         Self {
             chain: ArcSwap::from_pointee(chain),
             resource,
@@ -102,8 +111,14 @@ impl Gateway {
     /// keep their state where their figures are the same.
     pub fn reload(&self, settings: Settings, policies: Arc<Policies>) {
         let old = self.chain.load_full();
-        let (directory, tokens) = (&self.directory, &self.tokens);
-        let next = Chain::new(settings, policies, directory, tokens, &self.book, &self.backend, Some(&old));
+        let house = House {
+            directory: &self.directory,
+            tokens: &self.tokens,
+            book: &self.book,
+            quotas: &old.quotas,
+            backend: &self.backend,
+        };
+        let next = Chain::new(settings, policies, &house, Some(&old));
         self.chain.store(Arc::new(next));
     }
 
@@ -166,13 +181,18 @@ impl Gateway {
             decision: None,
             tensors: None,
             shadowed: Vec::new(),
+            model: String::new(),
+            hold: None,
         };
-        let (answer, outcome, reason) = match self.admit(&course, &mut admission, request).await {
+        let (mut answer, outcome, reason) = match self.admit(&course, &mut admission, request).await {
             Ok(done) => {
                 let outcome = done.outcome;
-                (self.complete(&course, &admission, done).await, outcome, String::new())
+                (self.complete(&course, &mut admission, done).await, outcome, String::new())
             }
             Err(mut refusal) => {
+                if let Some(mut hold) = admission.hold.take() {
+                    hold.release();
+                }
                 if let Some(caller) = &admission.caller {
                     refusal.principal.clone_from(&caller.principal.id);
                     refusal.key = caller.key.to_string();
@@ -188,6 +208,7 @@ impl Gateway {
                 (answer, Outcome::Deny, refusal.reason)
             }
         };
+        self.describe_quotas(&course, &admission, answer.headers_mut());
         self.metrics.end(word(outcome), &reason, course.microseconds(), !admission.shadowed.is_empty());
         answer
     }
@@ -221,6 +242,9 @@ impl Gateway {
                 admission.tensors = Some(parsed);
                 course.chain.ask(Stage::Body, admission)?;
                 let Some(parsed) = admission.tensors.take() else { return Err(guard_failed()) };
+                embedded.asset.name().clone_into(&mut admission.model);
+                admission.hold =
+                    reserve(course, admission, quota::Usage { bytes: body.len() as u64, ..Default::default() })?;
                 let ticket =
                     self.record_admission(course, admission, Some(self.committer.commit(&course.id, &body)))?;
                 self.infer(course, admission, embedded, parsed, ticket).await
@@ -228,6 +252,11 @@ impl Gateway {
             (Backend::Upstream(proxy), route) => {
                 if matches!(route, Route::OpenAiInfer | Route::Infer(_)) && admission.head.header_length.is_none() {
                     plain_json(&body)?;
+                }
+                if admission.operation == Operation::Infer {
+                    let asked = quota::asked(&body, course.chain.settings.answer_tokens);
+                    admission.model = asked.model;
+                    admission.hold = reserve(course, admission, asked.usage)?;
                 }
                 let commitment = (!body.is_empty()).then(|| self.committer.commit(&course.id, &body));
                 let ticket = self.record_admission(course, admission, commitment)?;
@@ -238,11 +267,14 @@ impl Gateway {
     }
 
     /// Records the completion of an answer that is whole, and tells the watchers.
-    async fn complete(&self, course: &Course, admission: &Admission<'_>, done: Done) -> Response<AnswerBody> {
+    async fn complete(&self, course: &Course, admission: &mut Admission<'_>, done: Done) -> Response<AnswerBody> {
         if done.streaming {
             return done.response;
         }
+        let microseconds = course.microseconds();
+        let usage = admission.hold.take().map(|mut hold| hold.end(done.bytes));
         let completed = Completed {
+            usage,
             correlation: &course.id,
             principal: admission.caller.as_ref().map_or("", |caller| &caller.principal.id),
             operation: admission.operation.as_str(),
@@ -252,14 +284,14 @@ impl Gateway {
             status: done.response.status().as_u16(),
             bits: done.bits,
             bytes: done.bytes,
-            microseconds: course.microseconds(),
+            microseconds,
         };
-        let event = record::completion(self.clock.now(), &completed);
+        let event = record::completion(self.clock.now(), completed);
         let strict = course.chain.settings.durability == Durability::Strict;
         let urgency = if strict { Urgency::Now } else { Urgency::Within(course.chain.settings.deferral()) };
         let recorded = self.append(&event, urgency);
         if let Some(mut exchange) = done.exchange {
-            exchange.microseconds = completed.microseconds;
+            exchange.microseconds = microseconds;
             self.watchers.exchange(exchange);
         }
         match recorded {
@@ -391,6 +423,13 @@ impl Gateway {
         json(status, &body)
     }
 
+    /// Says in the answer how the caller's quotas stand.
+    fn describe_quotas(&self, course: &Course, admission: &Admission<'_>, headers: &mut hyper::HeaderMap) {
+        if let Some(subject) = subject(admission).filter(|_| !course.chain.quotas.quotas().is_empty()) {
+            quota::describe(headers, &course.chain.quotas.standing(&subject, self.clock.now()));
+        }
+    }
+
     /// The request as the watchers see it, without inputs and outputs.
     pub(crate) fn exchange(
         &self,
@@ -417,6 +456,42 @@ impl Gateway {
             inputs: Arc::default(),
             width: 0,
             labels: Arc::default(),
+        }
+    }
+}
+
+/// Whose quotas a request belongs to, once its caller is known.
+fn subject<'a>(admission: &'a Admission<'_>) -> Option<Subject<'a>> {
+    let principal = &admission.caller.as_ref()?.principal;
+    let (tenant, name) = (principal.tenant.as_str(), principal.name.as_str());
+    Some(Subject { tenant, principal: &principal.id, name, model: quota::recordable(&admission.model) })
+}
+
+/// Reserves what a request may use up, where a quota concerns it.
+fn reserve(course: &Course, admission: &Admission<'_>, usage: quota::Usage) -> Result<Option<Hold>, Refusal> {
+    let chain = &course.chain;
+    let (Some(subject), Some(caller)) = (subject(admission), &admission.caller) else { return Ok(None) };
+    if chain.quotas.quotas().is_empty() {
+        return Ok(None);
+    }
+    let prices = &chain.settings.prices;
+    let price = prices.get(subject.model).or_else(|| prices.get("*")).copied().unwrap_or_default();
+    let ask = quota::amounts(price, usage.prompt, usage.answer, usage.bytes);
+    match chain.quotas.reserve(&subject, ask, caller.divisor, admission.now) {
+        Ok(reservation) => Ok(Some(Hold::new(reservation, subject.model.to_owned(), usage, price))),
+        Err(exhausted) => {
+            let message = match exhausted.retry_after {
+                Some(_) => {
+                    format!("the quota `{}` has too little left; wait as long as `Retry-After` says", exhausted.quota)
+                }
+                None => format!(
+                    "one request asks for more than the quota `{}` ever has; lower `max_tokens`",
+                    exhausted.quota
+                ),
+            };
+            let reason = format!("quota-{}", exhausted.quota);
+            let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, &reason, message);
+            Err(Refusal { retry_after: exhausted.retry_after, ..refusal })
         }
     }
 }

@@ -8,6 +8,7 @@ use bartizan_inference::protocol::Request;
 use hyper::StatusCode;
 
 use crate::head::Head;
+use crate::quota::Hold;
 
 /// When a guard is asked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -36,6 +37,10 @@ pub struct Admission<'a> {
     pub decision: Option<Decision>,
     /// The tensors, where the body is an inference request for the embedded model.
     pub tensors: Option<Request>,
+    /// The model that the body names; empty until that is known.
+    pub model: String,
+    /// What it holds of its caller's quotas, once that is reserved.
+    pub(crate) hold: Option<Hold>,
     /// What guards in shadow would have refused, as stable words.
     pub shadowed: Vec<&'static str>,
 }

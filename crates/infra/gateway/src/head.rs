@@ -186,7 +186,8 @@ fn credential(headers: &HeaderMap) -> Result<Option<String>, HeadError> {
     Ok(first.map(bearer).filter(|credential| !credential.is_empty()))
 }
 
-/// Feeds arbitrary bytes to the head parser as method, target and headers; for fuzzing.
+/// Feeds arbitrary bytes to the head parser as method, target and headers, and to the meter of answers;
+/// for fuzzing.
 pub fn fuzz_one(bytes: &[u8]) {
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let mut request = Request::builder();
@@ -203,6 +204,7 @@ pub fn fuzz_one(bytes: &[u8]) {
             request = request.header(name, value);
         }
     }
+    crate::quota::fuzz_one(bytes);
     if let Ok(request) = request.body(()) {
         let _ = Head::parse(&request);
     }

@@ -7,10 +7,13 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 
 use crate::gateway::Gateway;
+
+/// Connections that wait to be accepted, at least.
+const LEAST_WAITING: u32 = 1024;
 
 /// What connections may take.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +46,12 @@ impl Listener {
     /// # Errors
     /// The address is in use or not ours.
     pub async fn bind(address: SocketAddr, limits: ListenerLimits) -> std::io::Result<Self> {
-        Ok(Self { socket: TcpListener::bind(address).await?, limits })
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        // As many may wait to be accepted as may be open: with less room, the kernel resets clients of a burst.
+        let waiting = u32::try_from(limits.connections).unwrap_or(u32::MAX);
+        Ok(Self { socket: socket.listen(waiting.max(LEAST_WAITING))?, limits })
     }
 
     /// The bound address, with the port that the system chose.

@@ -4,10 +4,11 @@
 //! rest of the target is what the policies saw, byte for byte. The client's credential stays here.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bartizan_core::{Asset, Secret};
+use bartizan_core::{Asset, Clock, Secret};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -21,6 +22,7 @@ use thiserror::Error;
 use tokio::time::{Instant, Sleep};
 
 use crate::answer::AnswerError;
+use crate::quota::Hold;
 
 /// Why an upstream can't be used.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -156,31 +158,65 @@ pub(crate) enum Ended {
     Broken,
     /// The client went away.
     Abandoned,
+    /// A quota had nothing left.
+    Cut,
 }
 
 /// An upstream's body on its way to the client: counted, held to a deadline between frames, and
 /// reported when it ends, however it ends.
-pub(crate) struct Watched<F: FnOnce(Ended, u64)> {
+pub(crate) struct Watched<F: FnOnce(Ended, u64, Option<serde_json::Value>)> {
     inner: Incoming,
     idle: Duration,
     pause: Pin<Box<Sleep>>,
     bytes: u64,
+    metered: Metered,
+    /// Whether what was sent last ended a line.
+    is_line_ended: bool,
+    is_cut: bool,
     report: Option<F>,
 }
 
-impl<F: FnOnce(Ended, u64)> Watched<F> {
-    pub(crate) fn new(inner: Incoming, idle: Duration, report: F) -> Self {
-        Self { inner, idle, pause: Box::pin(tokio::time::sleep(idle)), bytes: 0, report: Some(report) }
+/// What a request holds of its quotas, and the time to ask for more.
+pub(crate) struct Metered {
+    pub(crate) hold: Option<Hold>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// The last event of a stream that a quota cut.
+const CUT: &str = r#"data: {"error":{"type":"quota","code":"quota-exhausted","message":"the stream was cut: a quota has nothing left; see `RateLimit` and try again when it says"}}"#;
+
+impl<F: FnOnce(Ended, u64, Option<serde_json::Value>)> Watched<F> {
+    pub(crate) fn new(inner: Incoming, idle: Duration, metered: Metered, report: F) -> Self {
+        let pause = Box::pin(tokio::time::sleep(idle));
+        Self { inner, idle, pause, bytes: 0, metered, is_line_ended: true, is_cut: false, report: Some(report) }
+    }
+
+    /// Whether a piece may be sent on; instead of one that may not, the stream ends with an event that says so.
+    fn cover(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        let (Some(hold), Some(data)) = (&mut self.metered.hold, frame.data_ref()) else { return frame };
+        if hold.push(data, self.metered.clock.now()).is_ok() {
+            self.is_line_ended = data.ends_with(b"\n");
+            return frame;
+        }
+        self.is_cut = true;
+        let start = if self.is_line_ended { "" } else { "\n\n" };
+        let event = format!("{start}{CUT}\n\n");
+        self.end(Ended::Cut);
+        Frame::data(Bytes::from(event))
     }
 
     fn end(&mut self, ended: Ended) {
         if let Some(report) = self.report.take() {
-            report(ended, self.bytes);
+            let usage = self.metered.hold.take().map(|mut hold| {
+                let usage = hold.finish();
+                hold.record(usage)
+            });
+            report(ended, self.bytes, usage);
         }
     }
 }
 
-impl<F: FnOnce(Ended, u64) + Unpin> Body for Watched<F> {
+impl<F: FnOnce(Ended, u64, Option<serde_json::Value>) + Unpin> Body for Watched<F> {
     type Data = Bytes;
     type Error = AnswerError;
 
@@ -188,12 +224,16 @@ impl<F: FnOnce(Ended, u64) + Unpin> Body for Watched<F> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
+        if self.is_cut {
+            return Poll::Ready(None);
+        }
         match Pin::new(&mut self.inner).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
+                let frame = self.cover(frame);
                 self.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
                 let next = Instant::now() + self.idle;
                 self.pause.as_mut().reset(next);
-                if self.inner.is_end_stream() {
+                if self.inner.is_end_stream() && !self.is_cut {
                     self.end(Ended::Complete);
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -217,7 +257,7 @@ impl<F: FnOnce(Ended, u64) + Unpin> Body for Watched<F> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.is_cut || self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -225,7 +265,7 @@ impl<F: FnOnce(Ended, u64) + Unpin> Body for Watched<F> {
     }
 }
 
-impl<F: FnOnce(Ended, u64)> Drop for Watched<F> {
+impl<F: FnOnce(Ended, u64, Option<serde_json::Value>)> Drop for Watched<F> {
     fn drop(&mut self) {
         let ended = if self.inner.is_end_stream() { Ended::Complete } else { Ended::Abandoned };
         self.end(ended);
@@ -235,7 +275,7 @@ impl<F: FnOnce(Ended, u64)> Drop for Watched<F> {
 /// Boxes a watched body.
 pub(crate) fn boxed<F>(watched: Watched<F>) -> crate::answer::AnswerBody
 where
-    F: FnOnce(Ended, u64) + Unpin + Send + Sync + 'static,
+    F: FnOnce(Ended, u64, Option<serde_json::Value>) + Unpin + Send + Sync + 'static,
 {
     watched.boxed()
 }

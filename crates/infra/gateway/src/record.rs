@@ -109,11 +109,13 @@ pub(crate) struct Completed<'a> {
     pub(crate) bits: u64,
     pub(crate) bytes: u64,
     pub(crate) microseconds: u64,
+    /// What was charged to quotas, where any concern the request.
+    pub(crate) usage: Option<serde_json::Value>,
 }
 
 /// The entry of a request that was worked on.
-pub(crate) fn completion(now: Timestamp, completed: &Completed<'_>) -> Event {
-    Event::new(
+pub(crate) fn completion(now: Timestamp, completed: Completed<'_>) -> Event {
+    let event = Event::new(
         "request.completion",
         event_id(now),
         now,
@@ -127,7 +129,11 @@ pub(crate) fn completion(now: Timestamp, completed: &Completed<'_>) -> Event {
     .with("status", completed.status)
     .with("bits", completed.bits)
     .with("bytes", completed.bytes)
-    .with("microseconds", completed.microseconds)
+    .with("microseconds", completed.microseconds);
+    match completed.usage {
+        Some(usage) => event.with("usage", usage),
+        None => event,
+    }
 }
 
 /// Refusals that were counted instead of recorded one by one.

@@ -1,9 +1,12 @@
 //! `[gateway]` of `bartizan.toml`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::quota::{Price, Quota};
 
 /// How the door behaves. Every field has a default; unknown fields are refused.
 #[derive(Clone, PartialEq, Debug, Deserialize, Serialize)]
@@ -39,6 +42,12 @@ pub struct Settings {
     pub concurrency: usize,
     /// Connections that are open at the same time.
     pub connections: usize,
+    /// Tokens that an answer is taken to have where the request sets no limit of its own.
+    pub answer_tokens: u64,
+    /// What a million tokens of a model cost, by its name; `*` for all others.
+    pub prices: BTreeMap<String, Price>,
+    /// What tenants, principals and models may use up.
+    pub quotas: Vec<Quota>,
     /// What is taken out of a predictive model's answers.
     pub hardening: Hardening,
 }
@@ -95,6 +104,9 @@ impl Default for Settings {
             idle_seconds: 60,
             concurrency: 256,
             connections: 4096,
+            answer_tokens: 1024,
+            prices: BTreeMap::new(),
+            quotas: Vec::new(),
             hardening: Hardening::default(),
         }
     }
@@ -128,6 +140,13 @@ impl Settings {
         }
         if self.body_bytes == 0 || self.body_bytes > 1 << 30 {
             return wrong("body_bytes", "must be between 1 and 1073741824");
+        }
+        if let Some((place, fault)) = self.quotas.iter().enumerate().find_map(|(at, quota)| Some((at, quota.fault()?)))
+        {
+            return wrong("quotas", &format!("number {} {fault}", place + 1));
+        }
+        if self.quotas.iter().any(|quota| quota.cost > 0) && self.prices.is_empty() {
+            return wrong("quotas", "limit a cost, but `gateway.prices` names no price; add `[gateway.prices.\"*\"]`");
         }
         if self.hardening.decimals > 6 {
             return wrong(

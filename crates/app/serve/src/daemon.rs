@@ -118,7 +118,11 @@ async fn serve(
         commitment_key: house.commitment_key(),
     }));
     let _ = house.gateway.set(gateway.clone());
-    let limits = ListenerLimits { connections: config.gateway.connections, ..ListenerLimits::default() };
+    let limits = ListenerLimits {
+        connections: config.gateway.connections,
+        connections_per_address: config.gateway.connections_per_address,
+        ..ListenerLimits::default()
+    };
     let address = address("gateway.listen", &config.gateway.listen)?;
     let listen = |address| move |source| ServeError::Listen { address, source };
     let listener = Listener::bind(address, limits).await.map_err(listen(address))?;

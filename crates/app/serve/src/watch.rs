@@ -27,6 +27,9 @@ const WAITING: usize = 16_384;
 /// How long the loop sleeps when nothing happens.
 const IDLE: Duration = Duration::from_millis(200);
 
+/// How long messages gather after others were worked on.
+const GATHER: Duration = Duration::from_millis(1);
+
 enum Message {
     Event(Box<Event>),
     Exchange(Box<Exchange>),
@@ -131,8 +134,18 @@ impl Watch {
 
 fn run(watchers: &Watchers, receiver: &Receiver<Message>, stop: &AtomicBool) {
     let mut expired = watchers.clock.now();
+    let mut is_busy = false;
     loop {
-        match receiver.recv_timeout(IDLE) {
+        // Whoever is not waiting is not woken: under load, requests leave their messages without a system call.
+        let waiting = is_busy.then(|| receiver.try_recv().ok()).flatten().map(Ok);
+        let next = waiting.unwrap_or_else(|| {
+            if std::mem::take(&mut is_busy) {
+                std::thread::sleep(GATHER);
+            }
+            receiver.recv_timeout(IDLE)
+        });
+        is_busy |= next.is_ok();
+        match next {
             Ok(Message::Exchange(exchange)) => observe(watchers, &exchange),
             Ok(Message::Event(event)) => judge(watchers, &event),
             Err(RecvTimeoutError::Timeout) if stop.load(Ordering::SeqCst) => return,

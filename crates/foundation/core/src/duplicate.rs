@@ -7,9 +7,11 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visit
 
 /// Deepest nesting of arrays and objects that is read.
 const DEPTH: usize = 64;
+/// Most keys of one object that are read.
+const KEYS: usize = 1 << 16;
 
 /// Reads a whole JSON text and refuses it when an object names a key twice, when it nests deeper
-/// than 64 levels, or when it is not JSON.
+/// than 64 levels or names more than 65,536 keys in one object, or when it is not JSON.
 ///
 /// # Errors
 /// What is wrong and at which line and column.
@@ -72,6 +74,9 @@ impl<'de> Visitor<'de> for Walk {
         let left = self.left.checked_sub(1).ok_or_else(|| de::Error::custom("nested too deeply"))?;
         let mut keys = HashSet::new();
         while let Some(key) = map.next_key::<String>()? {
+            if keys.len() >= KEYS {
+                return Err(de::Error::custom("an object has too many keys"));
+            }
             if !keys.insert(key) {
                 return Err(de::Error::custom("an object names a key twice"));
             }
@@ -91,5 +96,12 @@ mod tests {
         assert!(refuse_duplicate_keys(br#"{"a":1,"a":2}"#).is_err());
         assert!(refuse_duplicate_keys(br#"[{"b":{"x":1,"\u0078":2}}]"#).is_err());
         assert!(refuse_duplicate_keys("[".repeat(100_000).as_bytes()).is_err());
+        let keys = |count: usize| {
+            format!("{{{}}}", (0..count).map(|key| format!("\"{key}\":0")).collect::<Vec<_>>().join(","))
+        };
+        assert!(
+            refuse_duplicate_keys(keys(KEYS).as_bytes()).is_ok()
+                && refuse_duplicate_keys(keys(KEYS + 1).as_bytes()).is_err()
+        );
     }
 }

@@ -10,8 +10,8 @@ use bartizan_core::{Clock, Digest, Event, Exchange, Observe, Outcome, Secret, Ti
 use bartizan_inference::protocol::{self, Request as InferRequest};
 use bartizan_inference::refuse_duplicate_keys;
 use bartizan_ledger::{LedgerHandle, Ticket, Urgency};
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 use tokio::sync::Semaphore;
@@ -29,6 +29,7 @@ use crate::problem;
 use crate::quota::{self, Hold, QuotaBook, Subject};
 use crate::record::{self, Committer, Completed, Suppressed};
 use crate::settings::{Durability, Settings};
+use crate::share::{Share, Shares};
 use crate::tokens::Tokens;
 
 /// What a gateway is made of.
@@ -74,6 +75,7 @@ pub struct Gateway {
     committer: Committer,
     suppressed: Suppressed,
     in_flight: Arc<Semaphore>,
+    shares: Arc<Shares<String>>,
 }
 
 impl Gateway {
@@ -104,6 +106,7 @@ impl Gateway {
             committer: Committer::new(parts.commitment_key),
             suppressed: Suppressed::default(),
             in_flight,
+            shares: Arc::default(),
         }
     }
 
@@ -148,6 +151,11 @@ impl Gateway {
         }
     }
 
+    /// A connection was closed because its address has its share already.
+    pub(crate) fn turned_away(&self) {
+        self.metrics.turned_away();
+    }
+
     /// Answers one request.
     pub async fn handle(self: &Arc<Self>, request: Request<Incoming>, address: IpAddr) -> Response<AnswerBody> {
         let started = Instant::now();
@@ -183,6 +191,7 @@ impl Gateway {
             shadowed: Vec::new(),
             model: String::new(),
             hold: None,
+            share: None,
         };
         let (mut answer, outcome, reason) = match self.admit(&course, &mut admission, request).await {
             Ok(done) => {
@@ -222,6 +231,7 @@ impl Gateway {
     ) -> Result<Done, Refusal> {
         self.tokens.prepare(admission.head.credential.as_deref()).await;
         course.chain.ask(Stage::Head, admission)?;
+        admission.share = self.share(course, admission)?;
         let (parts, body) = request.into_parts();
         let body = read_body(&course.chain.settings, admission.head, body).await?;
         match (&self.backend, &admission.head.route) {
@@ -423,6 +433,23 @@ impl Gateway {
         json(status, &body)
     }
 
+    /// A place among the requests of the caller that are worked on.
+    fn share(&self, course: &Course, admission: &Admission<'_>) -> Result<Option<Share<String>>, Refusal> {
+        let Some(caller) = &admission.caller else { return Ok(None) };
+        let most = course.chain.settings.concurrency_per_principal;
+        match self.shares.take(caller.principal.id.clone(), most) {
+            Some(share) => Ok(Some(share)),
+            None => Err(Refusal {
+                retry_after: Some(1),
+                ..Refusal::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "too-many-open",
+                    "too many requests of this principal are being worked on; wait for answers before asking again",
+                )
+            }),
+        }
+    }
+
     /// Says in the answer how the caller's quotas stand.
     fn describe_quotas(&self, course: &Course, admission: &Admission<'_>, headers: &mut hyper::HeaderMap) {
         if let Some(subject) = subject(admission).filter(|_| !course.chain.quotas.quotas().is_empty()) {
@@ -511,17 +538,33 @@ async fn read_body(settings: &Settings, head: &Head, body: Incoming) -> Result<B
     if head.content_length.is_some_and(|length| length > settings.body_bytes as u64) {
         return Err(too_large());
     }
-    let reading = Limited::new(body, settings.body_bytes).collect();
-    match tokio::time::timeout(Duration::from_secs(settings.body_seconds), reading).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Refusal::new(StatusCode::BAD_REQUEST, "body-broken", "the body broke off; send it whole")),
-        Err(_) => Err(Refusal::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "body-late",
-            "the body did not arrive in time; send it faster",
-        )),
-    }
+    let late = || {
+        let message = "the body did not arrive in time; send it faster";
+        Refusal::new(StatusCode::REQUEST_TIMEOUT, "body-late", message)
+    };
+    let broken = || Refusal::new(StatusCode::BAD_REQUEST, "body-broken", "the body broke off; send it whole");
+    let pause = Duration::from_secs(settings.body_pause_seconds);
+    let reading = async {
+        let (mut body, mut whole) = (Limited::new(body, settings.body_bytes), BytesMut::new());
+        let mut only = None;
+        while let Some(frame) = tokio::time::timeout(pause, body.frame()).await.map_err(|_| late())? {
+            let Ok(data) =
+                frame.map_err(|error| if error.is::<LengthLimitError>() { too_large() } else { broken() })?.into_data()
+            else {
+                continue;
+            };
+            // A body that came in one piece is not copied.
+            match only.take() {
+                None if whole.is_empty() => only = Some(data),
+                first => {
+                    whole.extend_from_slice(&first.unwrap_or_default());
+                    whole.extend_from_slice(&data);
+                }
+            }
+        }
+        Ok(only.unwrap_or_else(|| whole.freeze()))
+    };
+    tokio::time::timeout(Duration::from_secs(settings.body_seconds), reading).await.map_err(|_| late())?
 }
 
 fn known_model(embedded: &Embedded, name: &str) -> Result<(), Refusal> {

@@ -9,6 +9,7 @@ use hyper::StatusCode;
 
 use crate::head::Head;
 use crate::quota::Hold;
+use crate::share::Share;
 
 /// When a guard is asked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -41,6 +42,8 @@ pub struct Admission<'a> {
     pub model: String,
     /// What it holds of its caller's quotas, once that is reserved.
     pub(crate) hold: Option<Hold>,
+    /// Its place among the caller's requests that are worked on.
+    pub(crate) share: Option<Share<String>>,
     /// What guards in shadow would have refused, as stable words.
     pub shadowed: Vec<&'static str>,
 }

@@ -30,6 +30,7 @@ mod proxy;
 mod quota;
 mod record;
 mod settings;
+mod share;
 mod tokens;
 
 pub use backend::{Backend, BackendKind};

@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 
 use crate::gateway::Gateway;
+use crate::share::{Shares, network};
 
 /// Connections that wait to be accepted, at least.
 const LEAST_WAITING: u32 = 1024;
@@ -20,6 +21,8 @@ const LEAST_WAITING: u32 = 1024;
 pub struct ListenerLimits {
     /// Connections that are open at the same time.
     pub connections: usize,
+    /// Those of one address, or of one IPv6 network of 64 bits.
+    pub connections_per_address: usize,
     /// Longest wait for a whole head.
     pub head: Duration,
     /// Largest head in bytes.
@@ -30,7 +33,13 @@ pub struct ListenerLimits {
 
 impl Default for ListenerLimits {
     fn default() -> Self {
-        Self { connections: 4096, head: Duration::from_secs(5), head_bytes: 16 * 1024, drain: Duration::from_secs(10) }
+        Self {
+            connections: 4096,
+            connections_per_address: 1024,
+            head: Duration::from_secs(5),
+            head_bytes: 16 * 1024,
+            drain: Duration::from_secs(10),
+        }
     }
 }
 
@@ -65,6 +74,7 @@ impl Listener {
     /// Serves until `stop` turns true, then lets open requests end, up to the drain limit. HTTP/1.1
     /// only: each connection carries one request at a time.
     pub async fn serve(self, gateway: Arc<Gateway>, mut stop: watch::Receiver<bool>) {
+        let shares = Arc::new(Shares::default());
         let open = Arc::new(Semaphore::new(self.limits.connections.max(1)));
         let draining = GracefulShutdown::new();
         loop {
@@ -85,6 +95,11 @@ impl Listener {
                     continue;
                 }
             };
+            // Closed without a word: an answer would cost more than the connection.
+            let Some(share) = shares.take(network(peer.ip()), self.limits.connections_per_address) else {
+                gateway.turned_away();
+                continue;
+            };
             let _ = stream.set_nodelay(true);
             let gateway = gateway.clone();
             let service = service_fn(move |request| {
@@ -95,7 +110,7 @@ impl Listener {
             http.timer(TokioTimer::new()).header_read_timeout(self.limits.head).max_buf_size(self.limits.head_bytes);
             let connection = draining.watch(http.serve_connection(TokioIo::new(stream), service));
             tokio::spawn(async move {
-                let _permit = permit;
+                let (_permit, _share) = (permit, share);
                 if let Err(error) = connection.await {
                     tracing::debug!(%error, "connection ended early");
                 }

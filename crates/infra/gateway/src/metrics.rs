@@ -40,6 +40,7 @@ pub struct Metrics {
     seconds: Histogram,
     in_flight: Gauge,
     shadowed: Counter,
+    turned_away: Counter,
     keys: Family<IssuerLabels, Gauge>,
     key_fetches: Family<FetchLabels, Counter>,
     reasons: std::sync::Arc<AtomicU64>,
@@ -53,6 +54,7 @@ impl Metrics {
             seconds: Histogram::new(SECONDS),
             in_flight: Gauge::default(),
             shadowed: Counter::default(),
+            turned_away: Counter::default(),
             keys: Family::default(),
             key_fetches: Family::default(),
             reasons: std::sync::Arc::default(),
@@ -61,6 +63,8 @@ impl Metrics {
         sub.register("requests", "Requests by outcome and reason", metrics.requests.clone());
         sub.register_with_unit("request", "Time to the answer's end", Unit::Seconds, metrics.seconds.clone());
         sub.register("in_flight", "Requests being worked on", metrics.in_flight.clone());
+        let help = "Connections closed because their address has its share already";
+        sub.register("turned_away", help, metrics.turned_away.clone());
         sub.register("shadowed", "Requests that a guard in shadow would have refused", metrics.shadowed.clone());
         sub.register("issuer_keys", "Usable keys held of an issuer of tokens", metrics.keys.clone());
         sub.register("issuer_key_fetches", "Fetches of an issuer's keys by outcome", metrics.key_fetches.clone());
@@ -76,6 +80,10 @@ impl Metrics {
     /// A fetch of an issuer's keys ended.
     pub(crate) fn keys_fetched(&self, issuer: &str, outcome: &'static str) {
         self.key_fetches.get_or_create(&FetchLabels { issuer: issuer.to_owned(), outcome }).inc();
+    }
+
+    pub(crate) fn turned_away(&self) {
+        self.turned_away.inc();
     }
 
     pub(crate) fn begin(&self) {

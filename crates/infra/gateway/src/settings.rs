@@ -34,14 +34,20 @@ pub struct Settings {
     pub tensor_values: usize,
     /// Longest wait for a whole request body, in seconds.
     pub body_seconds: u64,
+    /// Longest pause within a request body, in seconds.
+    pub body_pause_seconds: u64,
     /// Longest wait for an answer to begin, in seconds.
     pub answer_seconds: u64,
     /// Longest pause within a streamed answer, in seconds.
     pub idle_seconds: u64,
     /// Requests that are worked on at the same time.
     pub concurrency: usize,
+    /// Requests of one principal that are worked on at the same time.
+    pub concurrency_per_principal: usize,
     /// Connections that are open at the same time.
     pub connections: usize,
+    /// Those of one address, or of one IPv6 network of 64 bits.
+    pub connections_per_address: usize,
     /// Tokens that an answer is taken to have where the request sets no limit of its own.
     pub answer_tokens: u64,
     /// What a million tokens of a model cost, by its name; `*` for all others.
@@ -100,10 +106,13 @@ impl Default for Settings {
             body_bytes: 8 << 20,
             tensor_values: 1 << 20,
             body_seconds: 30,
+            body_pause_seconds: 5,
             answer_seconds: 120,
             idle_seconds: 60,
             concurrency: 256,
+            concurrency_per_principal: 128,
             connections: 4096,
+            connections_per_address: 1024,
             answer_tokens: 1024,
             prices: BTreeMap::new(),
             quotas: Vec::new(),
@@ -135,8 +144,10 @@ impl Settings {
         if self.requests_per_second == 0 || self.burst == 0 {
             return wrong("requests_per_second", "and `burst` must be at least 1");
         }
-        if self.concurrency == 0 || self.connections == 0 {
-            return wrong("concurrency", "and `connections` must be at least 1");
+        if [self.concurrency, self.concurrency_per_principal, self.connections, self.connections_per_address]
+            .contains(&0)
+        {
+            return wrong("concurrency", "and `connections`, in all and each, must be at least 1");
         }
         if self.body_bytes == 0 || self.body_bytes > 1 << 30 {
             return wrong("body_bytes", "must be between 1 and 1073741824");

@@ -29,7 +29,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
         }),
         Some(id) => match rules.iter().find(|rule| rule.id.eq_ignore_ascii_case(id)) {
             Some(rule) => describe(rule),
-            None => anyhow::bail!("unknown rule `{}`; did you mean `{}`?", printable(id), nearest(id, &rules)),
+            None => match nearest(id, &rules) {
+                Some(near) => anyhow::bail!("unknown rule `{}`; did you mean `{near}`?", printable(id)),
+                None => anyhow::bail!("unknown rule `{}`; findings name theirs, such as `BZ-PKL-001`", printable(id)),
+            },
         },
     };
     let mut output = std::io::stdout().lock();
@@ -51,7 +54,9 @@ fn describe(rule: &Rule) -> String {
     )
 }
 
-fn nearest(id: &str, rules: &[&'static Rule]) -> &'static str {
+/// The rule whose id is a slip away, if any is.
+fn nearest(id: &str, rules: &[&'static Rule]) -> Option<&'static str> {
     let id = id.to_ascii_uppercase();
-    rules.iter().min_by_key(|rule| strsim::damerau_levenshtein(rule.id, &id)).map_or("BZ-PKL-001", |rule| rule.id)
+    let away = |rule: &&Rule| strsim::damerau_levenshtein(rule.id, &id);
+    rules.iter().map(|rule| (away(rule), rule.id)).min().filter(|(slips, _)| *slips <= 4).map(|(_, id)| id)
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use bartizan_core::{Severity, Timestamp, printable};
 use bartizan_engine::intel::{self, Intel};
+use bartizan_engine::output::without_secrets;
 use bartizan_engine::scan::{Area, Options, scan};
 use bartizan_report::{Baseline, Ignores, Report, Specification, Style, cyclonedx, json, openvex, sarif, spdx, table};
 
@@ -163,6 +164,7 @@ fn print(report: &Report, format: Format) -> anyhow::Result<()> {
             table(report, if coloured { Style::Coloured } else { Style::Plain })
         }
     };
+    let text = without_secrets(text);
     let mut output = std::io::stdout().lock();
     // Somebody who closed our stdout keeps the verdict: it is in the exit code.
     match output.write_all(text.as_bytes()) {

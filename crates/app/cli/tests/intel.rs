@@ -45,7 +45,7 @@ fn advisories_are_imported_shown_and_called_old_after_a_week() {
     assert_eq!((&json(&fresh)["signed"], &json(&fresh)["age-in-days"]), (&true.into(), &7.into()));
     let old = bartizan(home.path(), &["intel", "status", "--as-of", "2026-11-09"]);
     assert_eq!(old.status.code(), Some(2));
-    assert!(text(&old.stderr).contains("8 days old"));
+    assert!(text(&old.stderr).contains("8 days ago"));
     assert!(text(&old.stdout).contains("PyPA"), "{}", text(&old.stdout));
 }
 

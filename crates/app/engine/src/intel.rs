@@ -165,6 +165,6 @@ mod tests {
         let intel = open(&made_in(folder.path())).unwrap();
         assert_eq!(intel.age_in_days("2026-11-08"), Some(7));
         assert_eq!(intel.warning("2026-11-08"), None);
-        assert!(intel.warning("2026-11-09").unwrap().contains("8 days old"));
+        assert!(intel.warning("2026-11-09").unwrap().contains("8 days ago"));
     }
 }

@@ -3,6 +3,6 @@
 pub mod audit;
 pub mod intel;
 pub mod model;
-mod output;
+pub mod output;
 pub mod scan;
 pub mod state;

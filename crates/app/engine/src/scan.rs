@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bartizan_core::{Completeness, Component, ComponentKind, Finding, Rule};
 pub use bartizan_inspect::Area;
-use bartizan_inspect::{Examination, Inspect, Limits, Source, examine};
+use bartizan_inspect::{Examination, Inspect, Limits, Source, examine, named_like_a_model};
 use bartizan_report::{FileEntry, Report};
 use bartizan_supply::impersonation::Popularity;
 use ignore::gitignore::Gitignore;
@@ -121,7 +121,9 @@ pub fn scan(paths: &[PathBuf], options: Options<'_>) -> Result<Report, ScanError
     let mut done = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
-            done.push(standard_input(options)?);
+            if done.is_empty() {
+                done.push(standard_input(options)?);
+            }
         } else {
             met.extend(find(path, paths.len() > 1)?);
         }
@@ -277,7 +279,11 @@ fn one(file: &Met, inspectors: &[&dyn Inspect], options: Options<'_>) -> Scanned
     }
     match Source::open(&file.name, &file.path, options.limits) {
         Ok(source) => {
+            let is_empty = source.length() == 0;
             let mut scanned = entry(&source.within(&file.path, &file.root), inspectors);
+            if is_empty && named_like_a_model(&file.name) {
+                scanned.file.completeness = Completeness::Failed("is named like a model and empty".to_owned());
+            }
             if options.digests {
                 digests::add(&file.path, &mut scanned);
             }
@@ -292,8 +298,13 @@ fn standard_input(options: Options<'_>) -> Result<Scanned, ScanError> {
     let unreadable = |cause| ScanError::Unreadable { path: PathBuf::from("-"), cause };
     std::io::stdin().lock().take(STANDARD_INPUT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     let is_cut = bytes.len() as u64 > STANDARD_INPUT;
+    let is_empty = bytes.is_empty();
     let source = Source::from_bytes("stdin", bytes, options.limits);
     let mut scanned = entry(&source, &inspectors(options.only));
+    if is_empty {
+        // What was to be scanned did not come: a download that failed must not look clean.
+        scanned.file.completeness = Completeness::Failed("standard input was empty".to_owned());
+    }
     if is_cut {
         let reason = format!("only the first {STANDARD_INPUT} bytes of standard input were read");
         scanned.file.completeness = scanned.file.completeness.and(Completeness::Partial(reason));

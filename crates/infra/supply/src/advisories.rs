@@ -34,7 +34,7 @@ pub const VULNERABLE: Rule = Rule {
     title: "Dependency has a known vulnerability",
     severity: Severity::Medium,
     explanation: "An advisory covers exactly this version of the package. Attackers read advisories too, and search for \
-        whoever has not moved on. The severity is that of the advisory; what is known to be exploited is critical.",
+        whoever has not moved on. The severity is that of the advisory, high where it states none; what is known to be exploited is critical.",
     remedy: "Move to the version named, which is the smallest that clears every advisory of the package.",
     links: LINKS,
 };
@@ -195,7 +195,8 @@ impl Subject<'_> {
         let severity = match kind {
             Kind::Malicious => Severity::Critical,
             _ if exploited.is_some() => Severity::Critical,
-            Kind::Vulnerability => worst(group).unwrap_or(rule.severity),
+            // Many records state none: unknown is not harmless.
+            Kind::Vulnerability => worst(group).unwrap_or(Severity::High),
             Kind::Unsound => worst(group).unwrap_or(Severity::Low),
             Kind::Unmaintained => Severity::Low,
             Kind::Notice => Severity::Info,
@@ -209,6 +210,7 @@ impl Subject<'_> {
             .with_evidence("advisory", json!(id))
             .with_evidence("aliases", json!(ids))
             .with_evidence("kind", json!(kind.as_str()))
+            .with_evidence("severity-stated", json!(worst(group).is_some()))
             .with_evidence("affected", json!(ranges))
             .with_evidence("fixed", json!(fixes));
         if let Some(clear) = clear {

@@ -8,6 +8,7 @@
 mod call;
 mod checks;
 mod commands;
+mod encoding;
 mod nesting;
 mod notebook;
 mod origin;
@@ -16,7 +17,7 @@ mod reader;
 mod rules;
 mod value;
 
-use bartizan_core::{Completeness, Finding, Location, Position};
+use bartizan_core::{Completeness, Finding, Location, Position, printable};
 use bartizan_inspect::{Area, Findings, Format, Inspect, Limits, Source};
 use serde_json::json;
 
@@ -108,9 +109,14 @@ fn text_of(source: &Source) -> Result<String, Completeness> {
     }
     let bytes = source.read(0, usize::try_from(source.length()).unwrap_or(0));
     let bytes = bytes.map_err(|error| Completeness::Partial(format!("source code: {error}")))?;
-    // The byte-order mark is no part of the program; other encodings change texts and comments only.
+    // The byte-order mark is no part of the program; encodings that hold ASCII change texts and comments only.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    Ok(String::from_utf8_lossy(bytes).into_owned())
+    match encoding::declared(bytes).filter(|name| !encoding::holds_ascii(name)) {
+        Some(name) => {
+            Err(Completeness::Partial(format!("source code in the encoding `{}` is not read", printable(&name))))
+        }
+        None => Ok(String::from_utf8_lossy(bytes).into_owned()),
+    }
 }
 
 fn report(source: &Source, program: &Program, findings: &mut Findings) -> Completeness {

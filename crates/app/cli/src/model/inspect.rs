@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use bartizan_core::{Basis, Completeness, printable};
 use bartizan_engine::model::{Inside, Tensor, look};
+use bartizan_engine::output::without_secrets;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
@@ -51,7 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
         Format::Json => format!("{:#}\n", document(&inside)),
         Format::Table => table(&inside, if arguments.all { usize::MAX } else { SHOWN }),
     };
-    std::io::Write::write_all(&mut std::io::stdout().lock(), text.as_bytes())?;
+    std::io::Write::write_all(&mut std::io::stdout().lock(), without_secrets(text).as_bytes())?;
     Ok(if inside.completeness.is_complete() { Ended::Well } else { Ended::Inconclusive })
 }
 

@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use bartizan_core::{Digest, Timestamp};
+use bartizan_core::{Digest, Timestamp, printable};
 use bartizan_signing::{KeyKind, SIGNATURE_LENGTH, SigningKey, load_key, load_or_create_key};
 use bartizan_storage::{Disk, ensure_directory, replace};
-use bartizan_supply::advisories::AdvisoryIndex;
+use bartizan_supply::advisories::{AdvisoryIndex, SourceSummary};
 
 use super::error::IntelError;
 use super::file::read;
@@ -86,8 +86,11 @@ impl Intel {
     /// What to tell the user where the index is old on a day.
     pub fn warning(&self, day: &str) -> Option<String> {
         let age = self.age_in_days(day).filter(|age| *age > OLD_AFTER_DAYS)?;
+        let dated = |source: &&SourceSummary| days(&source.newest).is_some();
+        let oldest = self.index.sources().iter().filter(dated).min_by(|one, other| one.newest.cmp(&other.newest))?;
+        let (name, newest) = (printable(&oldest.name), printable(&oldest.newest));
         Some(format!(
-            "the advisory index is {age} days old; newer advisories are not known to it: `bartizan intel import`"
+            "advisories of `{name}` end at {newest}, {age} days ago; get a newer copy and `bartizan intel import` it"
         ))
     }
 }

@@ -9,8 +9,9 @@
 
 mod interest;
 mod key_block;
+mod rules;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -20,23 +21,7 @@ use crate::personal::{find_personal, number_probe};
 use crate::stream::find;
 use interest::{Interest, Mark, Sign, first_unit, last_unit};
 use key_block::{Block, BlockState, Swallow};
-
-/// What is masked.
-#[derive(Clone, Debug)]
-pub struct Redaction {
-    /// Whether [`crate::personal_kinds`] are.
-    pub personal_data: bool,
-    /// Whether [`crate::kinds`] are.
-    pub secrets: bool,
-    /// Ids of kinds that are left alone.
-    pub except: BTreeSet<String>,
-}
-
-impl Default for Redaction {
-    fn default() -> Self {
-        Self { personal_data: true, secrets: true, except: BTreeSet::new() }
-    }
-}
+pub use rules::Redaction;
 
 /// Text in, masked text out. Memory is bounded by a constant.
 ///
@@ -186,6 +171,11 @@ impl Redactor {
     /// How often what was masked so far, by id of its kind.
     pub fn counts(&self) -> &[(&'static str, u64)] {
         &self.counts
+    }
+
+    /// The same, to be counted from zero again.
+    pub fn take_counts(&mut self) -> Vec<(&'static str, u64)> {
+        std::mem::take(&mut self.counts)
     }
 
     fn advance(&mut self, out: &mut String) {

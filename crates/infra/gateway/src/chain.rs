@@ -9,6 +9,7 @@ use crate::budget::BudgetBook;
 use crate::guard::{Admission, Guard, Refusal, Stage};
 use crate::guards::{self, Grounds};
 use crate::limit::Limits;
+use crate::redaction::OutputGuard;
 use crate::settings::Settings;
 use crate::tokens::Tokens;
 
@@ -18,6 +19,8 @@ pub(crate) struct Chain {
     pub(crate) guards: Vec<Box<dyn Guard>>,
     pub(crate) policies: Arc<Policies>,
     pub(crate) limits: Arc<Limits>,
+    /// What looks at an upstream's answers.
+    pub(crate) output: Option<OutputGuard>,
 }
 
 impl Chain {
@@ -49,7 +52,8 @@ impl Chain {
             model,
         };
         let guards = guards::list(&settings, &grounds);
-        Self { settings, guards, policies, limits }
+        let output = OutputGuard::new(&settings.redaction);
+        Self { settings, guards, policies, limits, output }
     }
 
     /// Asks the guards of one stage, in order.

@@ -33,6 +33,12 @@ struct FetchLabels {
     outcome: &'static str,
 }
 
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct RedactionLabels {
+    kind: &'static str,
+    mode: &'static str,
+}
+
 /// The gateway's counters and histograms.
 #[derive(Clone)]
 pub struct Metrics {
@@ -40,6 +46,7 @@ pub struct Metrics {
     seconds: Histogram,
     in_flight: Gauge,
     shadowed: Counter,
+    redacted: Family<RedactionLabels, Counter>,
     keys: Family<IssuerLabels, Gauge>,
     key_fetches: Family<FetchLabels, Counter>,
     reasons: std::sync::Arc<AtomicU64>,
@@ -53,6 +60,7 @@ impl Metrics {
             seconds: Histogram::new(SECONDS),
             in_flight: Gauge::default(),
             shadowed: Counter::default(),
+            redacted: Family::default(),
             keys: Family::default(),
             key_fetches: Family::default(),
             reasons: std::sync::Arc::default(),
@@ -62,6 +70,7 @@ impl Metrics {
         sub.register_with_unit("request", "Time to the answer's end", Unit::Seconds, metrics.seconds.clone());
         sub.register("in_flight", "Requests being worked on", metrics.in_flight.clone());
         sub.register("shadowed", "Requests that a guard in shadow would have refused", metrics.shadowed.clone());
+        sub.register("redacted", "Secrets and personal data masked in answers, by kind", metrics.redacted.clone());
         sub.register("issuer_keys", "Usable keys held of an issuer of tokens", metrics.keys.clone());
         sub.register("issuer_key_fetches", "Fetches of an issuer's keys by outcome", metrics.key_fetches.clone());
         metrics
@@ -76,6 +85,11 @@ impl Metrics {
     /// A fetch of an issuer's keys ended.
     pub(crate) fn keys_fetched(&self, issuer: &str, outcome: &'static str) {
         self.key_fetches.get_or_create(&FetchLabels { issuer: issuer.to_owned(), outcome }).inc();
+    }
+
+    /// So many of a kind were masked in an answer, or in shadow would have been. Kinds are part of the program.
+    pub(crate) fn redacted(&self, kind: &'static str, mode: &'static str, count: u64) {
+        self.redacted.get_or_create(&RedactionLabels { kind, mode }).inc_by(count);
     }
 
     pub(crate) fn begin(&self) {

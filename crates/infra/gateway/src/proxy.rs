@@ -160,16 +160,16 @@ pub(crate) enum Ended {
 
 /// An upstream's body on its way to the client: counted, held to a deadline between frames, and
 /// reported when it ends, however it ends.
-pub(crate) struct Watched<F: FnOnce(Ended, u64)> {
-    inner: Incoming,
+pub(crate) struct Watched<B: Body, F: FnOnce(Ended, u64)> {
+    inner: B,
     idle: Duration,
     pause: Pin<Box<Sleep>>,
     bytes: u64,
     report: Option<F>,
 }
 
-impl<F: FnOnce(Ended, u64)> Watched<F> {
-    pub(crate) fn new(inner: Incoming, idle: Duration, report: F) -> Self {
+impl<B: Body, F: FnOnce(Ended, u64)> Watched<B, F> {
+    pub(crate) fn new(inner: B, idle: Duration, report: F) -> Self {
         Self { inner, idle, pause: Box::pin(tokio::time::sleep(idle)), bytes: 0, report: Some(report) }
     }
 
@@ -180,7 +180,11 @@ impl<F: FnOnce(Ended, u64)> Watched<F> {
     }
 }
 
-impl<F: FnOnce(Ended, u64) + Unpin> Body for Watched<F> {
+impl<B, F> Body for Watched<B, F>
+where
+    B: Body<Data = Bytes, Error = AnswerError> + Unpin,
+    F: FnOnce(Ended, u64) + Unpin,
+{
     type Data = Bytes;
     type Error = AnswerError;
 
@@ -200,7 +204,7 @@ impl<F: FnOnce(Ended, u64) + Unpin> Body for Watched<F> {
             }
             Poll::Ready(Some(Err(error))) => {
                 self.end(Ended::Broken);
-                Poll::Ready(Some(Err(error.into())))
+                Poll::Ready(Some(Err(error)))
             }
             Poll::Ready(None) => {
                 self.end(Ended::Complete);
@@ -225,7 +229,7 @@ impl<F: FnOnce(Ended, u64) + Unpin> Body for Watched<F> {
     }
 }
 
-impl<F: FnOnce(Ended, u64)> Drop for Watched<F> {
+impl<B: Body, F: FnOnce(Ended, u64)> Drop for Watched<B, F> {
     fn drop(&mut self) {
         let ended = if self.inner.is_end_stream() { Ended::Complete } else { Ended::Abandoned };
         self.end(ended);
@@ -233,8 +237,9 @@ impl<F: FnOnce(Ended, u64)> Drop for Watched<F> {
 }
 
 /// Boxes a watched body.
-pub(crate) fn boxed<F>(watched: Watched<F>) -> crate::answer::AnswerBody
+pub(crate) fn boxed<B, F>(watched: Watched<B, F>) -> crate::answer::AnswerBody
 where
+    B: Body<Data = Bytes, Error = AnswerError> + Unpin + Send + Sync + 'static,
     F: FnOnce(Ended, u64) + Unpin + Send + Sync + 'static,
 {
     watched.boxed()

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::redaction::RedactionSettings;
+
 /// How the door behaves. Every field has a default; unknown fields are refused.
 #[derive(Clone, PartialEq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -41,6 +43,8 @@ pub struct Settings {
     pub connections: usize,
     /// What is taken out of a predictive model's answers.
     pub hardening: Hardening,
+    /// What is masked in an upstream's answers.
+    pub redaction: RedactionSettings,
 }
 
 /// Whether guards that can be wrong refuse, or only record.
@@ -96,6 +100,7 @@ impl Default for Settings {
             concurrency: 256,
             connections: 4096,
             hardening: Hardening::default(),
+            redaction: RedactionSettings::default(),
         }
     }
 }
@@ -135,7 +140,7 @@ impl Settings {
                 "must be at most 6, the precision of a score; 0 leaves scores as they are",
             );
         }
-        Ok(())
+        self.redaction.check().map_err(|(key, reason)| SettingsError { key, reason })
     }
 
     /// Longest wait for a group commit of an entry that nobody waits for.

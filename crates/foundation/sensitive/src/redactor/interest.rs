@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::Redaction;
 use super::key_block::BlockKind;
+use super::rules::Redaction;
 use crate::keywords::Keywords;
 use crate::kind::Kind;
 use crate::kinds::kinds;

@@ -11,6 +11,10 @@ const BENCHES: &[(&str, &[&str])] = &[
     ("jail", &["python3", "bench/pickle_jail.py", "--count", "200000", "--jobs", "2"]),
     ("grammar", &["python3", "bench/pickle_jail.py", "--grammar", "--count", "200000", "--jobs", "2"]),
     ("secrets", &["python3", "bench/secret_search.py"]),
+    (
+        "redaction",
+        &["cargo", "run", "--release", "--quiet", "--package", "bartizan-sensitive", "--example", "redaction"],
+    ),
     ("history", &["python3", "bench/history.py"]),
     ("dependencies", &["python3", "bench/dependencies.py"]),
     ("project", &["python3", "bench/project.py"]),

@@ -1,6 +1,6 @@
 //! What flags change in the configuration.
 
-use bartizan_gateway::{Durability, Mode};
+use bartizan_gateway::{Durability, Mode, RedactionMode};
 
 use crate::config::Config;
 
@@ -35,6 +35,9 @@ impl Overrides {
         }
         if self.enforce {
             config.gateway.mode = Mode::Enforce;
+            if config.gateway.redaction.mode == RedactionMode::Shadow {
+                config.gateway.redaction.mode = RedactionMode::Enforce;
+            }
             config.respond.mode = bartizan_respond::Mode::Automatic;
         }
     }

@@ -38,6 +38,44 @@ pub(crate) fn value_after(text: &[u8], keyword_end: usize) -> Option<Value> {
     if direct.is_some() || words == name_end { direct } else { sign_and_value(text, words, name_end) }
 }
 
+/// How far an assignment has come on text that may go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Progress {
+    /// No value can follow any more, or it is there as a whole, white space after it included.
+    Over,
+    /// Still between the name and its value's sign.
+    Name,
+    /// Behind the sign.
+    Value,
+}
+
+/// How far the assignment to the name in which a keyword ends at `keyword_end` has come.
+pub(crate) fn progress(text: &[u8], keyword_end: usize) -> Progress {
+    let Some(value) = value_after(text, keyword_end) else {
+        let name_end = skip(text, keyword_end, NAME, is_name);
+        let words = skip(text, name_end, NAME, |byte| is_name(byte) || byte == b' ');
+        let is_cut = |from| {
+            let closed = skip(text, from, 4, |byte| matches!(byte, b'"' | b'\'' | b'`' | b']' | b')' | b'\\'));
+            skip(text, closed, SPACE, |byte| matches!(byte, b' ' | b'\t')) >= text.len()
+        };
+        return if is_cut(name_end) || is_cut(words) { Progress::Name } else { Progress::Over };
+    };
+    let there = text.get(value.start..).unwrap_or_default();
+    let length = there.iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
+    // What looks like a value may be the type in `name: str = value`. A value of several digits is none.
+    let has_digits = there.iter().take(length).filter(|byte| byte.is_ascii_digit()).count() > 1;
+    let may_be_type = value.quote.is_none()
+        && !has_digits
+        && there.get(..length).is_some_and(|word| word.len() <= NAME && !word.is_empty() && word.iter().all(is_type))
+        && there.get(length..).is_some_and(|rest| rest.len() < SPACE && rest.iter().all(|byte| *byte == b' '));
+    let is_colon = text.get(value.name_end..value.start).is_some_and(|sign| sign.contains(&b':'));
+    if length == there.len() || may_be_type && is_colon { Progress::Value } else { Progress::Over }
+}
+
+fn is_type(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'[' | b']' | b'.' | b'&')
+}
+
 fn sign_and_value(text: &[u8], from: usize, name_end: usize) -> Option<Value> {
     let closed = skip(text, from, 4, |byte| matches!(byte, b'"' | b'\'' | b'`' | b']' | b')' | b'\\'));
     let sign = skip(text, closed, SPACE, |byte| matches!(byte, b' ' | b'\t'));

@@ -8,6 +8,8 @@
 //! [`Stream`] takes text in pieces of any size: where they are cut changes nothing. A [`Match`] says what was
 //! found and where; it shows the vendor's prefix and a keyed fingerprint, never the secret.
 //!
+//! [`Redactor`] masks secrets and [`PersonalKind`]s in text on its way to a reader, piece by piece.
+//!
 //! Knows bytes, no files: what is scanned, and what a match means for the reader, is up to the caller.
 //!
 //! ```
@@ -27,8 +29,10 @@ mod kind;
 mod kinds;
 mod matcher;
 mod name;
+mod personal;
 mod placeholder;
 mod redact;
+mod redactor;
 mod sample;
 mod stream;
 
@@ -37,9 +41,34 @@ pub use entropy::entropy;
 pub use kind::{Family, Kind};
 pub use kinds::kinds;
 pub use matcher::{Matcher, Proof};
+pub use personal::{PersonalKind, personal_kinds};
 pub use redact::{Fingerprint, FingerprintKey, Redacted};
+pub use redactor::{Redaction, Redactor, WINDOW};
 pub use sample::sample;
 pub use stream::{Match, Stream, find};
+
+/// Masks arbitrary text in arbitrary pieces; must neither panic nor depend on the pieces.
+pub fn fuzz_redactor(bytes: &[u8]) {
+    let (cuts, text) = bytes.split_at(bytes.len().min(8));
+    let text = String::from_utf8_lossy(text);
+    let rules = std::sync::Arc::new(Redaction::default());
+    let (mut whole, mut pieces) = (String::new(), String::new());
+    let mut redactor = Redactor::new(&rules);
+    redactor.push(&text, &mut whole);
+    redactor.finish(&mut whole);
+    let mut rest = &*text;
+    for cut in cuts.iter().cycle() {
+        let at = rest.floor_char_boundary((usize::from(*cut) + 4).min(rest.len()));
+        let (piece, after) = rest.split_at(at);
+        redactor.push(piece, &mut pieces);
+        rest = after;
+        if rest.is_empty() {
+            break;
+        }
+    }
+    redactor.finish(&mut pieces);
+    assert_eq!(whole, pieces, "where text is cut must change nothing");
+}
 
 /// Looks for secrets in arbitrary bytes; must neither panic nor run away.
 pub fn fuzz_one(bytes: &[u8]) {

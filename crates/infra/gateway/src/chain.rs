@@ -10,6 +10,7 @@ use crate::guard::{Admission, Guard, Refusal, Stage};
 use crate::guards::{self, Grounds};
 use crate::limit::Limits;
 use crate::quota::QuotaBook;
+use crate::redaction::OutputGuard;
 use crate::settings::Settings;
 use crate::tokens::Tokens;
 
@@ -20,6 +21,8 @@ pub(crate) struct Chain {
     pub(crate) policies: Arc<Policies>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) quotas: Arc<QuotaBook>,
+    /// What looks at an upstream's answers.
+    pub(crate) output: Option<OutputGuard>,
 }
 
 /// What stays when settings change.
@@ -59,7 +62,8 @@ impl Chain {
         } else {
             Arc::new(quotas.with(settings.quotas.clone()))
         };
-        Self { settings, guards, policies, limits, quotas }
+        let output = OutputGuard::new(&settings.redaction);
+        Self { settings, guards, policies, limits, quotas, output }
     }
 
     /// Asks the guards of one stage, in order.

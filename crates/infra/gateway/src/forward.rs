@@ -15,6 +15,7 @@ use crate::gateway::Gateway;
 use crate::guard::{Admission, Refusal};
 use crate::proxy::{self, Ended, Metered, Proxy, Watched};
 use crate::record::{self, Completed};
+use crate::redaction::{self, OutputGuard, Tally};
 use crate::settings::Durability;
 
 impl Gateway {
@@ -31,7 +32,11 @@ impl Gateway {
     ) -> Result<Done, Refusal> {
         let settings = &course.chain.settings;
         let head = admission.head;
-        let sent = proxy.send(head.method.clone(), &head.target, &parts.headers, body);
+        let mut headers = parts.headers.clone();
+        if let Some(guard) = &course.chain.output {
+            guard.ask_for_plain(&mut headers);
+        }
+        let sent = proxy.send(head.method.clone(), &head.target, &headers, body);
         let sent = tokio::time::timeout(Duration::from_secs(settings.answer_seconds), sent);
         let answer = if settings.durability == Durability::Strict {
             self.hold(course, ticket).await?;
@@ -53,15 +58,16 @@ impl Gateway {
                 return Err(Refusal::new(StatusCode::GATEWAY_TIMEOUT, "upstream-late", message));
             }
         };
-        let (upstream, stream) = upstream.into_parts();
+        let (tally, patience) = (Tally::default(), Duration::from_secs(settings.answer_seconds));
+        let (upstream, body) = redaction::guard(course.chain.output.as_ref(), upstream, &tally, patience).await?;
         let kind = upstream.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let mut hold = admission.hold.take();
         if let Some(hold) = &mut hold {
             hold.begin(kind);
         }
-        let report = self.report(course, admission, upstream.status);
+        let report = self.report(course, admission, upstream.status, tally);
         let metered = Metered { hold, clock: self.clock.clone() };
-        let watched = Watched::new(stream, Duration::from_secs(settings.idle_seconds), metered, report);
+        let watched = Watched::new(body, Duration::from_secs(settings.idle_seconds), metered, report);
         let mut response = Response::new(proxy::boxed(watched));
         *response.status_mut() = upstream.status;
         proxy::copy(&upstream.headers, response.headers_mut());
@@ -75,12 +81,17 @@ impl Gateway {
         course: &Course,
         admission: &Admission<'_>,
         status: StatusCode,
+        tally: Tally,
     ) -> impl FnOnce(Ended, u64, Option<serde_json::Value>) + Unpin + Send + Sync + 'static {
         let mut exchange = self.exchange(course, admission, Outcome::Allow, status, "");
         let (gateway, correlation, started) = (self.clone(), course.id.clone(), course.started);
         let operation = admission.operation.as_str();
+        let chain = course.chain.clone();
+        let masks = chain.output.as_ref().is_some_and(OutputGuard::enforces);
         move |ended: Ended, bytes: u64, usage: Option<serde_json::Value>| {
             let (outcome, reason) = match ended {
+                // In shadow such an answer has gone out as it came.
+                Ended::Complete if masks && tally.result().unread.is_some() => (Outcome::Error, "upstream-malformed"),
                 Ended::Complete => (Outcome::Allow, ""),
                 Ended::Broken => (Outcome::Error, "upstream-broke-off"),
                 Ended::Abandoned => (Outcome::Error, "client-went-away"),
@@ -103,6 +114,10 @@ impl Gateway {
                 usage,
             };
             let event = record::completion(gateway.clock.now(), completed);
+            let event = match &chain.output {
+                Some(guard) => guard.record(&tally, event, &gateway.metrics),
+                None => event,
+            };
             // The answer has gone out already: a ledger that fails now refuses the next request.
             let _ = gateway.append(&event, Urgency::Within(Duration::from_millis(100)));
             gateway.watchers.exchange(exchange);

@@ -70,7 +70,7 @@ pub struct Gateway {
     ledger: LedgerHandle,
     pub(crate) watchers: Arc<dyn Observe>,
     pub(crate) clock: Arc<dyn Clock>,
-    metrics: Metrics,
+    pub(crate) metrics: Metrics,
     pub(crate) book: Arc<BudgetBook>,
     committer: Committer,
     suppressed: Suppressed,

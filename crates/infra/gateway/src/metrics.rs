@@ -33,6 +33,12 @@ struct FetchLabels {
     outcome: &'static str,
 }
 
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct RedactionLabels {
+    kind: &'static str,
+    mode: &'static str,
+}
+
 /// The gateway's counters and histograms.
 #[derive(Clone)]
 pub struct Metrics {
@@ -41,6 +47,7 @@ pub struct Metrics {
     in_flight: Gauge,
     shadowed: Counter,
     turned_away: Counter,
+    redacted: Family<RedactionLabels, Counter>,
     keys: Family<IssuerLabels, Gauge>,
     key_fetches: Family<FetchLabels, Counter>,
     reasons: std::sync::Arc<AtomicU64>,
@@ -55,6 +62,7 @@ impl Metrics {
             in_flight: Gauge::default(),
             shadowed: Counter::default(),
             turned_away: Counter::default(),
+            redacted: Family::default(),
             keys: Family::default(),
             key_fetches: Family::default(),
             reasons: std::sync::Arc::default(),
@@ -66,6 +74,7 @@ impl Metrics {
         let help = "Connections closed because their address has its share already";
         sub.register("turned_away", help, metrics.turned_away.clone());
         sub.register("shadowed", "Requests that a guard in shadow would have refused", metrics.shadowed.clone());
+        sub.register("redacted", "Secrets and personal data masked in answers, by kind", metrics.redacted.clone());
         sub.register("issuer_keys", "Usable keys held of an issuer of tokens", metrics.keys.clone());
         sub.register("issuer_key_fetches", "Fetches of an issuer's keys by outcome", metrics.key_fetches.clone());
         metrics
@@ -84,6 +93,11 @@ impl Metrics {
 
     pub(crate) fn turned_away(&self) {
         self.turned_away.inc();
+    }
+
+    /// So many of a kind were masked in an answer, or in shadow would have been. Kinds are part of the program.
+    pub(crate) fn redacted(&self, kind: &'static str, mode: &'static str, count: u64) {
+        self.redacted.get_or_create(&RedactionLabels { kind, mode }).inc_by(count);
     }
 
     pub(crate) fn begin(&self) {

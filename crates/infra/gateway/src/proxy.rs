@@ -164,8 +164,8 @@ pub(crate) enum Ended {
 
 /// An upstream's body on its way to the client: counted, held to a deadline between frames, and
 /// reported when it ends, however it ends.
-pub(crate) struct Watched<F: FnOnce(Ended, u64, Option<serde_json::Value>)> {
-    inner: Incoming,
+pub(crate) struct Watched<B: Body, F: FnOnce(Ended, u64, Option<serde_json::Value>)> {
+    inner: B,
     idle: Duration,
     pause: Pin<Box<Sleep>>,
     bytes: u64,
@@ -185,8 +185,8 @@ pub(crate) struct Metered {
 /// The last event of a stream that a quota cut.
 const CUT: &str = r#"data: {"error":{"type":"quota","code":"quota-exhausted","message":"the stream was cut: a quota has nothing left; see `RateLimit` and try again when it says"}}"#;
 
-impl<F: FnOnce(Ended, u64, Option<serde_json::Value>)> Watched<F> {
-    pub(crate) fn new(inner: Incoming, idle: Duration, metered: Metered, report: F) -> Self {
+impl<B: Body, F: FnOnce(Ended, u64, Option<serde_json::Value>)> Watched<B, F> {
+    pub(crate) fn new(inner: B, idle: Duration, metered: Metered, report: F) -> Self {
         let pause = Box::pin(tokio::time::sleep(idle));
         Self { inner, idle, pause, bytes: 0, metered, is_line_ended: true, is_cut: false, report: Some(report) }
     }
@@ -216,7 +216,11 @@ impl<F: FnOnce(Ended, u64, Option<serde_json::Value>)> Watched<F> {
     }
 }
 
-impl<F: FnOnce(Ended, u64, Option<serde_json::Value>) + Unpin> Body for Watched<F> {
+impl<B, F> Body for Watched<B, F>
+where
+    B: Body<Data = Bytes, Error = AnswerError> + Unpin,
+    F: FnOnce(Ended, u64, Option<serde_json::Value>) + Unpin,
+{
     type Data = Bytes;
     type Error = AnswerError;
 
@@ -240,7 +244,7 @@ impl<F: FnOnce(Ended, u64, Option<serde_json::Value>) + Unpin> Body for Watched<
             }
             Poll::Ready(Some(Err(error))) => {
                 self.end(Ended::Broken);
-                Poll::Ready(Some(Err(error.into())))
+                Poll::Ready(Some(Err(error)))
             }
             Poll::Ready(None) => {
                 self.end(Ended::Complete);
@@ -265,7 +269,7 @@ impl<F: FnOnce(Ended, u64, Option<serde_json::Value>) + Unpin> Body for Watched<
     }
 }
 
-impl<F: FnOnce(Ended, u64, Option<serde_json::Value>)> Drop for Watched<F> {
+impl<B: Body, F: FnOnce(Ended, u64, Option<serde_json::Value>)> Drop for Watched<B, F> {
     fn drop(&mut self) {
         let ended = if self.inner.is_end_stream() { Ended::Complete } else { Ended::Abandoned };
         self.end(ended);
@@ -273,8 +277,9 @@ impl<F: FnOnce(Ended, u64, Option<serde_json::Value>)> Drop for Watched<F> {
 }
 
 /// Boxes a watched body.
-pub(crate) fn boxed<F>(watched: Watched<F>) -> crate::answer::AnswerBody
+pub(crate) fn boxed<B, F>(watched: Watched<B, F>) -> crate::answer::AnswerBody
 where
+    B: Body<Data = Bytes, Error = AnswerError> + Unpin + Send + Sync + 'static,
     F: FnOnce(Ended, u64, Option<serde_json::Value>) + Unpin + Send + Sync + 'static,
 {
     watched.boxed()

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::quota::{Price, Quota};
+use crate::redaction::RedactionSettings;
 
 /// How the door behaves. Every field has a default; unknown fields are refused.
 #[derive(Clone, PartialEq, Debug, Deserialize, Serialize)]
@@ -56,6 +57,8 @@ pub struct Settings {
     pub quotas: Vec<Quota>,
     /// What is taken out of a predictive model's answers.
     pub hardening: Hardening,
+    /// What is masked in an upstream's answers.
+    pub redaction: RedactionSettings,
 }
 
 /// Whether guards that can be wrong refuse, or only record.
@@ -117,6 +120,7 @@ impl Default for Settings {
             prices: BTreeMap::new(),
             quotas: Vec::new(),
             hardening: Hardening::default(),
+            redaction: RedactionSettings::default(),
         }
     }
 }
@@ -165,7 +169,7 @@ impl Settings {
                 "must be at most 6, the precision of a score; 0 leaves scores as they are",
             );
         }
-        Ok(())
+        self.redaction.check().map_err(|(key, reason)| SettingsError { key, reason })
     }
 
     /// Longest wait for a group commit of an entry that nobody waits for.

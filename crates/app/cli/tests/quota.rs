@@ -122,7 +122,8 @@ fn streams_at_the_same_time_never_pass_one_budget_together() {
     assert!(other.is_none(), "neither admitted nor refused: {other:?}");
     let spent: u64 = admitted.iter().map(|answer| text_of(&answer.body) + PROMPT).sum();
     assert!(spent <= budget, "{spent} of {budget} by {} of {streams}", admitted.len());
-    assert!(spent > budget * 3 / 4, "{spent} of {budget} by {} of {streams}", admitted.len());
+    // Streams that asked for a portion and did not need it kept it from others meanwhile.
+    assert!(spent > budget / 3, "{spent} of {budget} by {} of {streams}", admitted.len());
     assert_eq!(asked.load(Ordering::SeqCst), admitted.len(), "what is refused does not reach the server");
 }
 

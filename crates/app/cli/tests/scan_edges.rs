@@ -45,6 +45,37 @@ fn source_in_an_encoding_that_hides_lines_is_never_clean() {
     }
 }
 
+/// A ZIP with one stored member whose flags say that it is encrypted.
+fn encrypted_zip() -> Vec<u8> {
+    let (name, data) = (b"m.pkl", [0x5a_u8; 40]);
+    let sizes = [(data.len() as u32).to_le_bytes(), (data.len() as u32).to_le_bytes()].concat();
+    let common =
+        [&[1, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4][..], &sizes, &(name.len() as u16).to_le_bytes(), &[0, 0]].concat();
+    let mut zip = [b"PK\x03\x04\x14\0", common.as_slice(), name, &data].concat();
+    let directory = (zip.len() as u32).to_le_bytes();
+    let entry = [b"PK\x01\x02\x14\0\x14\0", common.as_slice(), &[0; 14], name].concat();
+    zip.extend(&entry);
+    zip.extend(
+        [b"PK\x05\x06\0\0\0\0\x01\0\x01\0", &(entry.len() as u32).to_le_bytes()[..], &directory, &[0, 0]].concat(),
+    );
+    zip
+}
+
+#[test]
+fn archives_that_are_not_opened_are_recognised_and_never_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    write("four.bin", &[b"Rar!\x1a\x07\0".as_slice(), &[7; 64]].concat());
+    write("five.rar", &[b"Rar!\x1a\x07\x01\0".as_slice(), &[7; 64]].concat());
+    write("locked.zip", &encrypted_zip());
+    for (name, said) in [("four.bin", "rar"), ("five.rar", "rar"), ("locked.zip", "is encrypted")] {
+        let output = scan(folder.path(), &[name]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{name}: {text}");
+        assert!(text.contains("incomplete") && text.contains(said), "{name}: {text}");
+    }
+}
+
 #[test]
 fn no_format_shows_a_secret_wherever_it_stands() {
     let folder = tempfile::tempdir().unwrap();

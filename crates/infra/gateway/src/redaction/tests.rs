@@ -95,6 +95,7 @@ fn masked(bytes: &[u8], size: usize) -> (Vec<Value>, Tally) {
     (data.map(|data| serde_json::from_str(data).unwrap()).collect(), tally)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "literals read better without a reference")]
 fn chat(index: u64, delta: Value) -> Value {
     json!({ "id": "chatcmpl-1", "model": "m", "choices": [{ "index": index, "delta": delta, "finish_reason": null }] })
 }

@@ -91,6 +91,9 @@ const KEPT: usize = 4 << 10;
 /// Most private keys that may begin in one unit: each is looked for up to the unit's end.
 const BLOCKS: usize = 8;
 
+/// So many keywords, of three bytes and more, are longer than what may stand between a name and its value.
+const NAMES: usize = 64;
+
 impl Live {
     /// One unit more has come.
     fn count(&mut self) {
@@ -236,7 +239,7 @@ impl Redactor {
         if !is_blank {
             self.live.iter_mut().for_each(Live::count);
         }
-        let mut blocks = 0;
+        let (mut blocks, mut names) = (0, Vec::new());
         while let Some(mark) = self.marks.front().copied().filter(|mark| mark.at < end) {
             self.marks.pop_front();
             match mark.sign {
@@ -247,7 +250,7 @@ impl Redactor {
                     let live = &mut self.live;
                     let mut begins = |what| live.push(Live { start, what });
                     if span.assigns {
-                        begins(What::Assignment(keyword_end, false));
+                        names.push(keyword_end);
                     }
                     if span.words {
                         begins(What::Words(interest::WORDS));
@@ -259,6 +262,11 @@ impl Redactor {
                 }
             }
         }
+        // Further ahead of the unit's end no name reaches beyond it: its value is there, or never will be.
+        let earlier = names.len().saturating_sub(NAMES);
+        self.has_secret |= earlier > 0;
+        let names = names.into_iter().skip(earlier);
+        self.live.extend(names.map(|end| Live { start, what: What::Assignment(end, false) }));
         self.seen = end;
         if let Some(block) = self.settle(end) {
             self.begin_swallowing(block, end, out);
@@ -347,11 +355,14 @@ impl Redactor {
                 all.push(Masked { range, id: found.kind.id, mask: None });
             }
         }
+        let secrets = all.len();
         if self.has_personal && self.rules.personal_data {
             for found in find_personal(text, self.start - from).into_iter().filter(|found| is_wanted(found.kind.id)) {
                 let range = found.range.start + from..found.range.end + from;
-                let is_inside = |other: &Masked| other.range.start < range.end && range.start < other.range.end;
-                if !all.iter().any(is_inside) {
+                // Secrets come in order and apart.
+                let next =
+                    all.get(..secrets).unwrap_or_default().partition_point(|other| other.range.end <= range.start);
+                if all.get(next).is_none_or(|other| next >= secrets || other.range.start >= range.end) {
                     all.push(Masked { range, id: found.kind.id, mask: Some(found.kind.mask) });
                 }
             }

@@ -131,9 +131,13 @@ fn metrics(daemon: &Daemon) -> String {
 #[test]
 fn what_is_split_over_deltas_is_masked_and_the_first_delta_does_not_wait_for_the_second() {
     let end = "data: {\"id\":\"chatcmpl-1\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    let second = delta("mple.org or pay 4111 1111");
+    // The second event comes in two pieces, of which the first says nothing yet.
+    let (half, rest) = second.split_at(second.len() / 2);
     let pieces = [
         delta("Hello world, write to jane@exa"),
-        delta("mple.org or pay 4111 1111"),
+        half.to_owned(),
+        rest.to_owned(),
         delta(" 1111 1111"),
         end.to_owned(),
     ];
@@ -146,7 +150,10 @@ fn what_is_split_over_deltas_is_masked_and_the_first_delta_does_not_wait_for_the
     // The server sends its second piece only when the client has the first.
     client.read_until("write to ");
     assert_eq!(client.content(), "Hello world, write to ");
-    (0..3).for_each(|_| upstream.go.send(()).unwrap());
+    (0..4).for_each(|_| {
+        upstream.go.send(()).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+    });
     client.read_all();
     assert_eq!(client.content(), "Hello world, write to [EMAIL] or pay [PAYMENT-CARD]");
     assert!(client.text.contains("data: [DONE]") && !client.text.contains("jane"), "{}", client.text);

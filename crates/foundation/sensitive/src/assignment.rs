@@ -41,13 +41,18 @@ pub(crate) fn value_after(text: &[u8], keyword_end: usize) -> Option<Value> {
 /// How far an assignment has come on text that may go on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Progress {
-    /// No value can follow any more, or it is there as a whole, white space after it included.
-    Over,
+    /// No value can follow any more.
+    Never,
+    /// The value is there as a whole, white space after it included.
+    Whole,
     /// Still between the name and its value's sign.
     Name,
     /// Behind the sign.
     Value,
 }
+
+/// Bytes of a value that no kind reaches beyond.
+const LONGEST: usize = 4096;
 
 /// How far the assignment to the name in which a keyword ends at `keyword_end` has come.
 pub(crate) fn progress(text: &[u8], keyword_end: usize) -> Progress {
@@ -58,10 +63,10 @@ pub(crate) fn progress(text: &[u8], keyword_end: usize) -> Progress {
             let closed = skip(text, from, 4, |byte| matches!(byte, b'"' | b'\'' | b'`' | b']' | b')' | b'\\'));
             skip(text, closed, SPACE, |byte| matches!(byte, b' ' | b'\t')) >= text.len()
         };
-        return if is_cut(name_end) || is_cut(words) { Progress::Name } else { Progress::Over };
+        return if is_cut(name_end) || is_cut(words) { Progress::Name } else { Progress::Never };
     };
     let there = text.get(value.start..).unwrap_or_default();
-    let length = there.iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
+    let length = there.iter().take(LONGEST).take_while(|byte| !byte.is_ascii_whitespace()).count();
     // What looks like a value may be the type in `name: str = value`. A value of several digits is none.
     let has_digits = there.iter().take(length).filter(|byte| byte.is_ascii_digit()).count() > 1;
     let may_be_type = value.quote.is_none()
@@ -69,7 +74,7 @@ pub(crate) fn progress(text: &[u8], keyword_end: usize) -> Progress {
         && there.get(..length).is_some_and(|word| word.len() <= NAME && !word.is_empty() && word.iter().all(is_type))
         && there.get(length..).is_some_and(|rest| rest.len() < SPACE && rest.iter().all(|byte| *byte == b' '));
     let is_colon = text.get(value.name_end..value.start).is_some_and(|sign| sign.contains(&b':'));
-    if length == there.len() || may_be_type && is_colon { Progress::Value } else { Progress::Over }
+    if length == there.len() && length < LONGEST || may_be_type && is_colon { Progress::Value } else { Progress::Whole }
 }
 
 fn is_type(byte: &u8) -> bool {

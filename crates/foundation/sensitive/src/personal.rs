@@ -141,11 +141,11 @@ pub(crate) struct PersonalMatch {
     pub(crate) range: Range<usize>,
 }
 
-/// All personal data in `text`, in order, none inside another.
-pub(crate) fn find_personal(text: &str) -> Vec<PersonalMatch> {
+/// All personal data in `text` whose digits or `@` stand at `from` or behind, in order, none inside another.
+pub(crate) fn find_personal(text: &str, from: usize) -> Vec<PersonalMatch> {
     let bytes = text.as_bytes();
     let mut found: Vec<PersonalMatch> = Vec::new();
-    for (at, byte) in bytes.iter().enumerate() {
+    for (at, byte) in bytes.iter().enumerate().skip(from) {
         let best = match byte {
             b'@' => match_at(email::around(text, at), 0),
             b'0'..=b'9' if begins_digits(bytes, at) => number_at(bytes, at),
@@ -170,7 +170,7 @@ fn match_at(range: Option<Range<usize>>, index: usize) -> Option<PersonalMatch> 
 /// The longest number that begins at these digits, or at a sign, a bracket or two letters before them.
 fn number_at(text: &[u8], digits: usize) -> Option<PersonalMatch> {
     let mut best: Option<PersonalMatch> = None;
-    for_each_start(digits, |start| {
+    for_each_start(text, digits, |start| {
         for kind in personal_kinds() {
             let Form::Number(probe) = kind.form else { continue };
             let Some(end) = probe(text, start).end else { continue };
@@ -185,7 +185,7 @@ fn number_at(text: &[u8], digits: usize) -> Option<PersonalMatch> {
 /// What the digits that begin at `digits` may still become, where `text` is cut off at its end.
 pub(crate) fn number_probe(text: &[u8], digits: usize) -> Probe {
     let mut all = Probe::NONE;
-    for_each_start(digits, |start| {
+    for_each_start(text, digits, |start| {
         for kind in personal_kinds() {
             if let Form::Number(probe) = kind.form {
                 all = all.or(probe(text, start));
@@ -200,10 +200,16 @@ pub(crate) fn begins_digits(text: &[u8], at: usize) -> bool {
     at.checked_sub(1).and_then(|before| text.get(before)).is_none_or(|byte| !byte.is_ascii_digit())
 }
 
-fn for_each_start(digits: usize, mut each: impl FnMut(usize)) {
-    for back in 0..=2 {
-        if let Some(start) = digits.checked_sub(back) {
-            each(start);
+/// Numbers begin at their first digit, at a sign or bracket before it, or at two letters before it.
+fn for_each_start(text: &[u8], digits: usize, mut each: impl FnMut(usize)) {
+    each(digits);
+    match text.get(..digits).unwrap_or_default() {
+        [.., b'+', b'('] => {
+            each(digits - 2);
+            each(digits - 1);
         }
+        [.., b'+' | b'('] => each(digits - 1),
+        [.., first, second] if first.is_ascii_alphabetic() && second.is_ascii_alphabetic() => each(digits - 2),
+        _ => {}
     }
 }

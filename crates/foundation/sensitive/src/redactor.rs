@@ -88,6 +88,12 @@ pub const WINDOW: usize = 40 << 10;
 /// Text before the window that is kept, in bytes, before it is dropped.
 const KEPT: usize = 4 << 10;
 
+/// Most private keys that may begin in one unit: each is looked for up to the unit's end.
+const BLOCKS: usize = 8;
+
+/// So many keywords, of three bytes and more, are longer than what may stand between a name and its value.
+const NAMES: usize = 64;
+
 impl Live {
     /// One unit more has come.
     fn count(&mut self) {
@@ -233,30 +239,34 @@ impl Redactor {
         if !is_blank {
             self.live.iter_mut().for_each(Live::count);
         }
+        let (mut blocks, mut names) = (0, Vec::new());
         while let Some(mark) = self.marks.front().copied().filter(|mark| mark.at < end) {
             self.marks.pop_front();
             match mark.sign {
                 Sign::At => self.has_personal = true,
-                Sign::Digits => {
-                    self.has_personal = true;
-                    self.live.push(Live { start, what: What::Number(mark.at) });
-                }
+                Sign::Digits => self.live.push(Live { start, what: What::Number(mark.at) }),
                 Sign::Keyword(keyword_end, span) => {
-                    self.has_secret = true;
+                    self.has_secret |= span.inside;
                     let live = &mut self.live;
                     let mut begins = |what| live.push(Live { start, what });
                     if span.assigns {
-                        begins(What::Assignment(keyword_end, false));
+                        names.push(keyword_end);
                     }
                     if span.words {
                         begins(What::Words(interest::WORDS));
                     }
-                    if let Some(block) = span.block {
+                    if let Some(block) = span.block.filter(|_| blocks < BLOCKS) {
                         begins(What::Block(block.at(mark.at)));
+                        blocks += 1;
                     }
                 }
             }
         }
+        // Further ahead of the unit's end no name reaches beyond it: its value is there, or never will be.
+        let earlier = names.len().saturating_sub(NAMES);
+        self.has_secret |= earlier > 0;
+        let names = names.into_iter().skip(earlier);
+        self.live.extend(names.map(|end| Live { start, what: What::Assignment(end, false) }));
         self.seen = end;
         if let Some(block) = self.settle(end) {
             self.begin_swallowing(block, end, out);
@@ -274,16 +284,21 @@ impl Redactor {
         let is_wanted = |id: &str| !self.rules.except.contains(id);
         self.live.retain_mut(|live| match &mut live.what {
             What::Assignment(keyword_end, is_signed) => match progress(text.as_bytes(), *keyword_end) {
-                Progress::Over => false,
+                Progress::Never => false,
                 Progress::Name => true,
+                Progress::Whole => {
+                    self.has_secret = true;
+                    false
+                }
                 Progress::Value => {
-                    *is_signed = true;
+                    (self.has_secret, *is_signed) = (true, true);
                     true
                 }
             },
             What::Words(left) => *left > 0,
             What::Number(at) => {
                 let probe = number_probe(text.as_bytes(), *at);
+                self.has_personal |= probe.end.is_some();
                 numbers.extend(probe.end.map(|end| live.start..end));
                 probe.is_open
             }
@@ -340,11 +355,14 @@ impl Redactor {
                 all.push(Masked { range, id: found.kind.id, mask: None });
             }
         }
+        let secrets = all.len();
         if self.has_personal && self.rules.personal_data {
-            for found in find_personal(text).into_iter().filter(|found| is_wanted(found.kind.id)) {
+            for found in find_personal(text, self.start - from).into_iter().filter(|found| is_wanted(found.kind.id)) {
                 let range = found.range.start + from..found.range.end + from;
-                let is_inside = |other: &Masked| other.range.start < range.end && range.start < other.range.end;
-                if !all.iter().any(is_inside) {
+                // Secrets come in order and apart.
+                let next =
+                    all.get(..secrets).unwrap_or_default().partition_point(|other| other.range.end <= range.start);
+                if all.get(next).is_none_or(|other| next >= secrets || other.range.start >= range.end) {
                     all.push(Masked { range, id: found.kind.id, mask: Some(found.kind.mask) });
                 }
             }

@@ -1,6 +1,7 @@
 //! Promises of the redactor: where text is cut changes nothing, no secret gets out, and prose is not held up.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bartizan_sensitive::{Redaction, Redactor, WINDOW, find, fuzz_redactor, kinds, personal_kinds, sample};
 
@@ -229,6 +230,63 @@ fn excepted_kinds_pass() {
     redactor.push("jane@example.org has 4111111111111111", &mut out);
     redactor.finish(&mut out);
     assert_eq!(out, "jane@example.org has [PAYMENT-CARD]");
+}
+
+#[test]
+fn traps_cost_a_bounded_multiple_of_plain_text() {
+    const SIZE: usize = if cfg!(debug_assertions) { 128 << 10 } else { 4 << 20 };
+    let fill = |unit: &str| unit.repeat(SIZE / unit.len() + 1);
+    let time = |text: &str| {
+        let started = Instant::now();
+        redact(text);
+        started.elapsed()
+    };
+    let plain = fill("The quick brown fox jumps over the lazy dog, and nothing else happens here.\n");
+    time(&plain);
+    let reference = time(&plain).max(Duration::from_millis(1));
+    let traps = [
+        "token ",
+        "token=",
+        "token = ",
+        "token: str ",
+        "password: a ",
+        "1,",
+        "1 ",
+        "4111 ",
+        "300 ",
+        "300-",
+        "+1 ",
+        "(415) ",
+        "DE89 ",
+        "+(",
+        "a@",
+        "a@b.",
+        "@",
+        "-----BEGIN ",
+        "-----BEGIN PRIVATE KEY----- ",
+        "-----BEGIN PRIVATE KEY-----\na1B2c3D4e5F6g7H8",
+        "PuTTY-User-Key-File-",
+        "Bearer ",
+        "PrivateKey = ",
+        "eyJ",
+        "https://a:b",
+        "\u{4f60}",
+        "415-555-2671,",
+        "4111111111111111,",
+        "-----END",
+        "\u{a0}1",
+        "a.b.c.d.",
+        "password=\"",
+    ];
+    let mut slowest = (Duration::ZERO, "");
+    for trap in traps {
+        let took = time(&fill(trap));
+        if took > slowest.0 {
+            slowest = (took, trap);
+        }
+    }
+    println!("plain {reference:?}, slowest {slowest:?}");
+    assert!(slowest.0 < reference * 1000, "{slowest:?} against {reference:?}");
 }
 
 #[test]

@@ -13,7 +13,8 @@ YE30";
 pub(super) fn probe(text: &[u8], at: usize) -> Probe {
     let [first, second, third, rest @ ..] = text.get(at..).unwrap_or_default() else { return Probe::NONE };
     let is_digit = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_digit);
-    if !third.is_ascii_digit() || !is_digit(rest.first()) || !may_begin(text, at) {
+    let has_country = first.is_ascii_alphabetic() && second.is_ascii_alphabetic();
+    if !has_country || !third.is_ascii_digit() || !is_digit(rest.first()) || !may_begin(text, at) {
         return Probe::NONE;
     }
     let country = [first.to_ascii_uppercase(), second.to_ascii_uppercase()];

@@ -15,6 +15,9 @@ use crate::personal::begins_digits;
 /// `PrivateKey = …`.
 pub(super) const WORDS: u8 = 3;
 
+/// Bytes that are looked at together for digits and `@`.
+const BLOCK: usize = 64;
+
 /// A sign, and where it stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark {
@@ -36,6 +39,8 @@ pub(super) enum Sign {
 /// How far the kinds of a keyword reach beyond its unit.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Span {
+    /// Not at all: what may be a secret holds the keyword.
+    pub(super) inside: bool,
     /// To a value behind a sign.
     pub(super) assigns: bool,
     /// Over [`WORDS`].
@@ -72,6 +77,7 @@ impl Interest {
         words.dedup();
         let span = |word: &&'static str| {
             all().filter(|(_, other)| other == word).fold(Span::default(), |span, (kind, word)| Span {
+                inside: span.inside || !kind.is_named(),
                 assigns: span.assigns || kind.is_named(),
                 words: span.words || has_space(kind),
                 block: span.block.or_else(|| BlockKind::behind(word)),
@@ -92,15 +98,17 @@ impl Interest {
             });
         }
         let new = text.get(range.clone()).unwrap_or_default();
-        if !rules.personal_data || !has_number_or_at(new) {
+        if !rules.personal_data {
             return;
         }
         let keywords = marks.len();
-        for (at, byte) in new.iter().enumerate().map(|(at, byte)| (at + range.start, *byte)) {
-            match byte {
-                b'@' => marks.push_back(Mark { at, sign: Sign::At }),
-                b'0'..=b'9' if begins_digits(text, at) => marks.push_back(Mark { at, sign: Sign::Digits }),
-                _ => {}
+        for (block, bytes) in new.chunks(BLOCK).enumerate().filter(|(_, bytes)| has_number_or_at(bytes)) {
+            for (at, byte) in bytes.iter().enumerate().map(|(at, byte)| (at + range.start + block * BLOCK, *byte)) {
+                match byte {
+                    b'@' => marks.push_back(Mark { at, sign: Sign::At }),
+                    b'0'..=b'9' if begins_digits(text, at) => marks.push_back(Mark { at, sign: Sign::Digits }),
+                    _ => {}
+                }
             }
         }
         if keywords > before {
@@ -111,7 +119,7 @@ impl Interest {
 
 /// Without a branch in the loop, so that many bytes are compared at once.
 fn has_number_or_at(bytes: &[u8]) -> bool {
-    bytes.chunks(256).any(|block| block.iter().fold(false, |any, byte| any | byte.is_ascii_digit() | (*byte == b'@')))
+    bytes.iter().fold(false, |any, byte| any | byte.is_ascii_digit() | (*byte == b'@'))
 }
 
 fn head(word: &'static str) -> &'static str {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bartizan_inference::refuse_duplicate_keys;
 use bartizan_sensitive::Redaction;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -35,7 +36,7 @@ pub(crate) enum GuardedBody {
 /// How an answer that passes unchanged is read alongside.
 pub(crate) enum Reading {
     Events(Box<Pipeline>),
-    Whole { bytes: Vec<u8>, limit: usize, rules: Arc<Redaction>, tally: Tally },
+    Whole { bytes: Vec<u8>, form: Form, limit: usize, rules: Arc<Redaction>, tally: Tally },
     Over,
 }
 
@@ -44,8 +45,9 @@ const ABOUT_BYTES: [&str; 6] = ["content-length", "etag", "content-md5", "digest
 
 /// How an answer can be read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(crate) enum Form {
     Events,
+    Json,
     /// JSON or text.
     Text,
     /// Sound, pictures, tensors: no text is looked for in them.
@@ -59,6 +61,7 @@ fn form(headers: &HeaderMap) -> Form {
         "text/event-stream" => Form::Events,
         "application/octet-stream" => Form::Other,
         _ if ["audio/", "image/", "video/"].iter().any(|family| media.starts_with(family)) => Form::Other,
+        _ if media.contains("json") => Form::Json,
         _ => Form::Text,
     }
 }
@@ -88,7 +91,7 @@ pub(crate) async fn guard(
             Reading::Events(Box::new(Pipeline::counting(&guard.rules, guard.answer_bytes, tally.clone())))
         } else {
             let (rules, limit) = (guard.rules.clone(), guard.answer_bytes);
-            Reading::Whole { bytes: Vec::new(), limit, rules, tally: tally.clone() }
+            Reading::Whole { bytes: Vec::new(), form, limit, rules, tally: tally.clone() }
         };
         return Ok((parts, GuardedBody::Counted(body, reading)));
     }
@@ -104,7 +107,7 @@ pub(crate) async fn guard(
         return Ok((parts, GuardedBody::Masked(Some(body), Box::new(pipeline))));
     }
     let bytes = collect(body, guard.answer_bytes, patience).await?;
-    let masked = mask(&bytes, &guard.rules, tally).ok_or_else(|| {
+    let masked = mask(&bytes, form, &guard.rules, tally).ok_or_else(|| {
         unreadable("upstream-malformed", "the model's server answered with what is no text; tell its operator")
     })?;
     let Some(masked) = masked else { return Ok((parts, GuardedBody::Whole(Full::new(bytes)))) };
@@ -141,14 +144,17 @@ fn forget(headers: &mut HeaderMap) {
 
 /// Masks a whole answer, as JSON or else as text; nothing inside where it stays as it is, nothing at all
 /// where it can't be read.
-fn mask(bytes: &[u8], rules: &Arc<Redaction>, tally: &Tally) -> Option<Option<Vec<u8>>> {
+fn mask(bytes: &[u8], form: Form, rules: &Arc<Redaction>, tally: &Tally) -> Option<Option<Vec<u8>>> {
     let text = std::str::from_utf8(bytes).ok()?;
     let mut values = Values::new(rules);
     let masked = match serde_json::from_str::<serde_json::Value>(text) {
         Ok(mut value) => {
             values.mask(&mut value);
+            // Of two fields with one name a client may read the one that was not looked at.
+            values.is_changed |= refuse_duplicate_keys(bytes).is_err();
             serde_json::to_vec(&value).ok()?
         }
+        Err(_) if form == Form::Json && !text.is_empty() => return None,
         Err(_) => {
             let mut text = text.to_owned();
             values.text(&mut text, "");
@@ -185,8 +191,8 @@ impl Reading {
             Self::Events(mut pipeline) => {
                 let _ = pipeline.finish(&mut Vec::new());
             }
-            Self::Whole { bytes, rules, tally, .. } => {
-                if mask(&bytes, &rules, &tally).is_none() {
+            Self::Whole { bytes, form, rules, tally, .. } => {
+                if mask(&bytes, form, &rules, &tally).is_none() {
                     tally.give_up("upstream-malformed");
                 }
             }

@@ -52,12 +52,29 @@ impl RedactionSettings {
             let unknown = bartizan_core::printable(unknown);
             return Err((
                 "redaction.except",
-                format!("names `{unknown}`, which is no kind; docs/guards.md says where they are listed"),
+                format!("names `{unknown}`, which is no kind; leave it out, or see docs/guards.md for their ids"),
             ));
         }
         if self.answer_bytes == 0 || self.answer_bytes > 1 << 30 {
             return Err(("redaction.answer_bytes", "must be between 1 and 1073741824".to_owned()));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_that_do_not_exist_and_bounds_that_bound_nothing_are_refused() {
+        let with = |except: &[&str], answer_bytes| RedactionSettings {
+            except: except.iter().map(|id| (*id).to_owned()).collect(),
+            answer_bytes,
+            ..RedactionSettings::default()
+        };
+        assert_eq!(with(&["email", "generic-password"], 1).check(), Ok(()));
+        assert_eq!(with(&["e-mail"], 1).check().map_err(|(key, _)| key), Err("redaction.except"));
+        assert_eq!(with(&[], 0).check().map_err(|(key, _)| key), Err("redaction.answer_bytes"));
     }
 }

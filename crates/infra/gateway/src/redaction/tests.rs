@@ -95,8 +95,7 @@ fn masked(bytes: &[u8], size: usize) -> (Vec<Value>, Tally) {
     (data.map(|data| serde_json::from_str(data).unwrap()).collect(), tally)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "literals read better without a reference")]
-fn chat(index: u64, delta: Value) -> Value {
+fn chat(index: u64, delta: &Value) -> Value {
     json!({ "id": "chatcmpl-1", "model": "m", "choices": [{ "index": index, "delta": delta, "finish_reason": null }] })
 }
 
@@ -141,7 +140,7 @@ fn every_two_way_split_over_two_deltas_gives_the_redaction_of_the_whole() {
         let step = if long() || number < 40 { 1 } else { text.len() / 8 + 1 };
         for cut in (0..=text.len()).filter(|cut| text.is_char_boundary(*cut)).step_by(step) {
             let (head, tail) = text.split_at(cut);
-            let events = [chat(0, json!({ "content": head })), chat(0, json!({ "content": tail })), last(0)];
+            let events = [chat(0, &json!({ "content": head })), chat(0, &json!({ "content": tail })), last(0)];
             let (events, tally) = masked(&stream(&events, cut % 2 == 0), 4096);
             assert_eq!(texts(&events)[&(0, "content".to_owned())], whole, "cut at {cut}");
             assert!(tally.result().counts.iter().map(|(_, count)| count).sum::<u64>() > 0);
@@ -168,7 +167,7 @@ fn any_cutting_of_bytes_and_deltas_and_choices_gives_the_redaction_of_each_text(
             let at = random.below(queues.len());
             let (choice, field, pieces) = &mut queues[at];
             match pieces.pop() {
-                Some(piece) => events.push(chat(*choice, json!({ (*field): piece }))),
+                Some(piece) => events.push(chat(*choice, &json!({ (*field): piece }))),
                 None => drop(queues.swap_remove(at)),
             }
         }
@@ -194,7 +193,7 @@ fn arguments_of_tool_calls_stay_json_and_escapes_hide_nothing() {
         let pieces = random.pieces(&arguments, most);
         let mut events: Vec<Value> = pieces
             .iter()
-            .map(|piece| chat(0, json!({ "tool_calls": [{ "index": 1, "id": "call_1", "function": { "name": "mail", "arguments": piece } }] })))
+            .map(|piece| chat(0, &json!({ "tool_calls": [{ "index": 1, "id": "call_1", "function": { "name": "mail", "arguments": piece } }] })))
             .collect();
         events.push(last(0));
         let (events, _) = masked(&stream(&events, false), 50);
@@ -294,13 +293,13 @@ fn probabilities_are_dropped_and_unknown_texts_are_masked() {
 #[test]
 fn a_legacy_function_call_and_nested_texts_are_followed_over_events() {
     let events = [
-        chat(0, json!({ "function_call": { "name": "f", "arguments": "{\"a\": \"jane@exam" } })),
+        chat(0, &json!({ "function_call": { "name": "f", "arguments": "{\"a\": \"jane@exam" } })),
         chat(
             0,
-            json!({ "reasoning_details": [{ "index": 0, "type": "reasoning.text", "text": "It is 4111 1111 1111" }] }),
+            &json!({ "reasoning_details": [{ "index": 0, "type": "reasoning.text", "text": "It is 4111 1111 1111" }] }),
         ),
-        chat(0, json!({ "function_call": { "arguments": "ple.org\"}" } })),
-        chat(0, json!({ "reasoning_details": [{ "index": 0, "type": "reasoning.text", "text": " 1111." }] })),
+        chat(0, &json!({ "function_call": { "arguments": "ple.org\"}" } })),
+        chat(0, &json!({ "reasoning_details": [{ "index": 0, "type": "reasoning.text", "text": " 1111." }] })),
         last(0),
     ];
     let (events, _) = masked(&stream(&events, false), 100);
@@ -324,6 +323,9 @@ fn an_answer_as_a_whole_is_masked_by_the_names_in_it() {
         answer["content"][1]["input"],
         json!({ "id": "[EMAIL]", "password": "[SECRET:generic-password]", "card": "[PAYMENT-CARD]" })
     );
+    let mut names = json!({ "input": { "jane@example.org": 1, "a": { "plain": "text" } } });
+    values.mask(&mut names);
+    assert_eq!(names, json!({ "input": { "[EMAIL]": 1, "a": { "plain": "text" } } }));
     assert_eq!((&answer["id"], &answer["content"][1]["id"]), (&json!("msg_1"), &json!("toolu_1")));
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bartizan_sensitive::{Redaction, Redactor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::json_text::{JsonText, lead};
 use super::tally::Counts;
@@ -51,6 +51,7 @@ impl Values {
                 for (name, field) in fields.iter_mut() {
                     self.field(name, field);
                 }
+                self.names(fields);
             }
             Value::Array(items) => items.iter_mut().for_each(|item| self.mask(item)),
             Value::String(text) => self.text(text, ""),
@@ -76,7 +77,10 @@ impl Values {
     /// Masks what is passed to a tool, each text and number by its name.
     fn passed(&mut self, name: &str, value: &mut Value) {
         match value {
-            Value::Object(fields) => fields.iter_mut().for_each(|(name, field)| self.passed(name, field)),
+            Value::Object(fields) => {
+                fields.iter_mut().for_each(|(name, field)| self.passed(name, field));
+                self.names(fields);
+            }
             Value::Array(items) => items.iter_mut().for_each(|item| self.passed(name, item)),
             Value::String(text) => self.text(text, &lead(name)),
             Value::Number(number) => {
@@ -88,6 +92,20 @@ impl Values {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Masks the names of an object that are more than words.
+    fn names(&mut self, fields: &mut Map<String, Value>) {
+        let is_word =
+            |name: &String| name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+        if fields.keys().all(is_word) {
+            return;
+        }
+        let old = std::mem::take(fields);
+        for (mut name, field) in old {
+            self.text(&mut name, "");
+            fields.insert(name, field);
         }
     }
 

@@ -5,6 +5,7 @@
 //! that is not on the list of harmless ones is a finding, with the opcodes that prove it.
 
 mod containers;
+mod dtype;
 mod effects;
 mod evidence;
 mod formula;

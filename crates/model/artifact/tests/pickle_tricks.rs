@@ -437,3 +437,118 @@ fn a_state_that_compiled_code_reads_past_is_refused() {
     flags(&program(&[&distance, b")R]b"]), "BZ-PKL-009");
     clean(&program(&[&distance, b")RK\x02K\x01K\x01\x87b"]));
 }
+
+/// `numpy.dtype(name)` as Python 3 pickles write it.
+fn dtype(name: &str) -> Vec<u8> {
+    [&named("numpy", "dtype")[..], &text(name), b"\x89\x88\x87R"].concat()
+}
+
+/// State of a placeholder of five bytes.
+fn five_bytes() -> Vec<u8> {
+    [b"}(", &text("shape")[..], b"K\x05\x85", &text("dtype"), &dtype("u1"), b"u"].concat()
+}
+
+#[test]
+fn a_placeholder_of_joblib_that_comes_back_out_of_a_call_hides_no_opcodes() {
+    let payload = b"0cos\nsystem\n(S'id'\ntR.";
+    let length = u32::try_from(payload.len()).unwrap_or_default().to_le_bytes();
+    // To `joblib.load` the five bytes after BUILD are an array, and the payload opcodes.
+    let rest = [&five_bytes()[..], b"bB", &length, payload, b"0N"].concat();
+    let wrapper = named("joblib.numpy_pickle", "NumpyArrayWrapper");
+    let made = [&wrapper[..], b")\x81"].concat();
+    let scalar = named("numpy.core.multiarray", "scalar");
+    for kind in ["O", "O8", "V8"] {
+        flags(&program(&[&scalar, &dtype(kind), &made, b"\x86R", &rest]), "BZ-PKL-009");
+        flags(&program(&[&scalar, &dtype(kind), &made, b"\x86R", &rest]), "BZ-PKL-001");
+    }
+    flags(&program(&[&scalar, &dtype("O"), &wrapper, b"\x86R)\x81", &rest]), "BZ-PKL-001");
+    flags(&program(&[&named("numpy", "object_"), &made, b"\x85R", &rest]), "BZ-PKL-001");
+    for (before, after) in [(&b"]"[..], &b"a"[..]), (b"", b"\x85"), (b"}K\x01", b"s"), (b"(", b"l")] {
+        flags(&program(&[before, &made, after]), "BZ-PKL-009");
+    }
+}
+
+#[test]
+fn a_tensor_is_rebuilt_by_no_function_but_those_that_rebuild_tensors() {
+    let rebuild = |function: &[u8], arguments: &[u8]| {
+        let rest = [&named("torch", "Tensor")[..], arguments, b"}"].concat();
+        program(&[&named("torch._tensor", "_rebuild_from_type_v2"), b"(", function, &rest, b"tR"])
+    };
+    flags(&rebuild(&named("joblib.numpy_pickle", "NumpyArrayWrapper"), b")"), "BZ-PKL-009");
+    flags(&rebuild(&named("collections", "OrderedDict"), b")"), "BZ-PKL-009");
+    flags(&rebuild(&named("numpy", "dtype"), &[&text("u1")[..], b"\x85"].concat()), "BZ-PKL-009");
+    clean(&rebuild(&named("torch._utils", "_rebuild_parameter"), b"N\x88}\x87"));
+}
+
+/// An array of `state` after version and shape.
+fn array(dtype: &[u8], data: &[u8]) -> Vec<u8> {
+    let made = [&named("numpy.core.multiarray", "_reconstruct")[..], &named("numpy", "ndarray")].concat();
+    program(&[&made, b"K\x00\x85C\x01b\x87R(K\x01K\x01\x85", dtype, b"\x89", data, b"tb"])
+}
+
+#[test]
+fn a_dtype_that_lies_about_objects_or_places_is_refused() {
+    let state = |name: &str, state: &[u8]| [&dtype(name)[..], b"(K\x03X\x01\0\0\0|", state, b"tb"].concat();
+    let fields =
+        |part: &[u8], offset: &[u8]| [b"N", &text("a")[..], b"\x85}", &text("a"), part, offset, b"\x86s"].concat();
+    let eight = b"C\x08AAAAAAAA";
+    let minus = b"J\xff\xff\xff\xffJ\xff\xff\xff\xff";
+    let object = state("O8", &[b"NNN", &minus[..], b"K\x3f"].concat());
+    let number = state("i8", &[b"NNN", &minus[..], b"K\x00"].concat());
+    clean(&array(&object, b"]K\x01a"));
+    clean(&array(&number, eight));
+    clean(&array(&state("V8", &[&fields(&number, b"K\x00")[..], b"K\x08K\x01K\x10"].concat()), eight));
+    clean(&array(&state("V8", &[&fields(&object, b"K\x00")[..], b"K\x08K\x01K\x1b"].concat()), b"]K\x01\x85a"));
+    let lies = [
+        state("O8", &[b"NNN", &minus[..], b"K\x00"].concat()),
+        state("O8", &[b"NNN", &minus[..], b"K\x01"].concat()),
+        state("i8", &[b"NNN", &minus[..], b"K\x3f"].concat()),
+        state("i8", b"NNNK\x10K\x08K\x00"),
+        state("i8", &[&fields(&number, b"K\x00")[..], minus, b"K\x00"].concat()),
+        state("V8", b"NNNK\x10K\x01K\x00"),
+        state("V8", b"NNNK\x08K\x00K\x00"),
+        state("V8", &[&fields(&number, b"J\0\0\0\x07")[..], b"K\x08K\x01K\x10"].concat()),
+        state("V8", &[&fields(&number, b"J\xff\xff\xff\xff")[..], b"K\x08K\x01K\x10"].concat()),
+        state("V8", &[&fields(&number, b"K\x00")[..], b"K\x08K\x01K\x3f"].concat()),
+        state("V8", &[&fields(&object, b"K\x00")[..], b"K\x08K\x01K\x10"].concat()),
+        state("V8", &[&fields(&object, b"K\x00")[..], b"K\x08K\x01K\x11"].concat()),
+        state("V8", &[&dtype("i8")[..], b"K\x02\x85\x86NNK\x08K\x08K\x00"].concat()),
+        [&number[..], b"(K\x03X\x01\0\0\0|NNN", minus, b"K\x00tb"].concat(),
+    ];
+    for (index, lie) in lies.iter().enumerate() {
+        let rules = rules(&array(lie, eight));
+        assert!(rules.contains(&"BZ-PKL-009"), "lie {index}: {rules:?}");
+    }
+    flags(&array(&number, b"]K\x01a"), "BZ-PKL-009");
+    // What a dtype is made of must not change afterwards.
+    let names = [b"N", &text("a")[..], b"\x85}q\x07", &text("a"), &number, b"K\x00\x86s"].concat();
+    let whole = state("V8", &[&names[..], b"K\x08K\x01K\x10"].concat());
+    flags(&program(&[&whole, b"h\x07", &text("a"), &dtype("i8"), b"K\x70\x86s0"]), "BZ-PKL-009");
+    // What NumPy makes of other states is not known.
+    assert!(!look(&array(&state("T16", b"NNNK\x10K\x08K\x00"), eight)).completeness.is_complete());
+}
+
+#[test]
+fn a_tree_whose_nodes_nobody_checks_is_not_harmless() {
+    flags(&program(&[&named("scipy.spatial._ckdtree", "cKDTree"), b")R"]), "BZ-PKL-002");
+    flags(&program(&[&named("scipy.spatial._kdtree", "KDTree"), b")R"]), "BZ-PKL-002");
+}
+
+#[test]
+fn a_few_bytes_that_fill_the_memory_or_never_end_are_not_clean() {
+    let builtin = |name: &str, arguments: &[u8]| program(&[&named("builtins", name), arguments, b"\x85R"]);
+    for endless in ["count", "cycle", "repeat", "chain"] {
+        flags(&builtin("list", &[&named("itertools", endless)[..], b")R"].concat()), "BZ-PKL-009");
+    }
+    let far = b"I1000000000000\n";
+    flags(&builtin("list", &[&named("builtins", "range")[..], far, b"\x85R"].concat()), "BZ-PKL-009");
+    flags(&builtin("bytearray", far), "BZ-PKL-009");
+    flags(&builtin("bytes", b"J\0\0\0\x7f"), "BZ-PKL-009");
+    clean(&builtin("bytearray", b"C\x02ab"));
+    clean(&program(&[&named("builtins", "range"), far, b"\x85R"]));
+    clean(&program(&[&named("itertools", "count"), b"K\x05\x85R"]));
+    // A tuple of tuples that are all the same one has 2^60 elements to whoever hashes it.
+    let set = [b"\x8f(K\x01", &b"2\x86".repeat(60)[..], b"\x90"].concat();
+    assert!(!look(&program(&[&set])).completeness.is_complete());
+    clean(&program(&[b"N", &b"2\x86".repeat(12)]));
+}

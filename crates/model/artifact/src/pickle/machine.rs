@@ -7,11 +7,12 @@
 use bartizan_inspect::{Source, Window};
 
 use super::containers::Containers;
+use super::dtype::Doubt;
 use super::evidence::Evidence;
 use super::frames::Frames;
 use super::joblib::{Array, Placeholders};
 use super::memo::Memo;
-use super::rules::{EXTENSION_CODE, LYING_FRAME};
+use super::rules::{EXTENSION_CODE, FORBIDDEN_ARGUMENT, LYING_FRAME};
 use super::state::{Fault, Loader, Machine, STACK};
 use super::value::{Plain, Store, Value};
 use crate::opcodes::{Argument, LexError, Lexer, Operation};
@@ -198,6 +199,7 @@ impl Machine<'_> {
                 let value = self.pop(operation)?;
                 let key = self.pop(operation)?;
                 if let Value::Dict(number) = self.top(operation)? {
+                    self.keeps_fields(number, operation);
                     self.set(number, key, value);
                 }
                 self.kept_in_top(value, operation)?;
@@ -208,6 +210,7 @@ impl Machine<'_> {
                 self.keys(from, operation);
                 if let Some(Value::Dict(number)) = from.checked_sub(1).and_then(|below| self.stack.get(below)).copied()
                 {
+                    self.keeps_fields(number, operation);
                     self.settings(from, number);
                 }
                 self.all_kept_below(from);
@@ -287,6 +290,14 @@ impl Machine<'_> {
         }
     }
 
+    /// The fields of a dtype must not change any more.
+    fn keeps_fields(&mut self, dictionary: u32, operation: Operation) {
+        if self.placeholders.is_sealed(dictionary) {
+            let message = "changes the fields of a dtype after it was made".to_owned();
+            self.evidence.note(&FORBIDDEN_ARGUMENT, operation, message);
+        }
+    }
+
     /// `torch.save` before 1.6 names classes of modules by persistent id, `('module', class, file, source)`,
     /// and the loader hands the class out.
     fn persistent(&mut self, id: Value, operation: Operation) -> Value {
@@ -324,7 +335,14 @@ impl Machine<'_> {
         let number = match self.top(operation)? {
             Value::Placeholder(number) => number,
             Value::Dtype(number) => {
-                self.placeholders.build_dtype(number, state);
+                match self.placeholders.build_dtype(number, state, &self.store) {
+                    Err(Doubt::Lie(lie)) => self.evidence.note(&FORBIDDEN_ARGUMENT, operation, lie.to_owned()),
+                    Err(Doubt::Unclear) => {
+                        let place = operation.start;
+                        self.unfollowed.get_or_insert_with(|| format!("byte {place}: the state of a dtype is unclear"));
+                    }
+                    Ok(()) => {}
+                }
                 return Ok(());
             }
             _ => return Ok(()),

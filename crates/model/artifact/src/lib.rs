@@ -7,6 +7,7 @@ pub mod boosted_trees;
 pub mod gguf;
 mod hdf5;
 pub mod hdf5_file;
+mod jinja;
 pub mod keras;
 pub mod not_inspected;
 pub mod npy;

@@ -4,7 +4,7 @@ use bartizan_core::{Completeness, Finding, Link, Rule, Severity, printable};
 use bartizan_inspect::{Findings, Format, Inspect, Limits, Source};
 use serde_json::Value;
 
-use crate::template::{Purpose, sign_in};
+use crate::template::{Purpose, judged, sign_in};
 
 /// The configuration names Python files of the repository.
 pub const REMOTE_CODE: Rule = Rule {
@@ -86,15 +86,16 @@ impl Inspect for Repository {
             Err(error) => return Completeness::Partial(format!("the configuration can't be read: {error}")),
         };
         match kind {
-            Kind::Template => template(source, "the template", &String::from_utf8_lossy(&bytes), findings),
+            Kind::Template => {
+                template(source, "the template", &String::from_utf8_lossy(&bytes), is_jinja(source), findings)
+            }
             Kind::Configuration => match serde_json::from_slice::<Value>(&bytes) {
                 Ok(value) => walk(source, &value, findings),
                 // Not every `config.json` is a model's; what no loader can read, no loader obeys. The text is
                 // looked at all the same.
-                Err(_) => template(source, "the text", &String::from_utf8_lossy(&bytes), findings),
+                Err(_) => template(source, "the text", &String::from_utf8_lossy(&bytes), false, findings),
             },
         }
-        Completeness::Complete
     }
 }
 
@@ -117,6 +118,12 @@ fn kind(source: &Source) -> Option<Kind> {
     Some(if extension == "json" { Kind::Configuration } else { Kind::Template })
 }
 
+/// Whether the file is named like Jinja's own; `.template` and `.tmpl` are written for many other programs too.
+fn is_jinja(source: &Source) -> bool {
+    let extension = source.file_name().rsplit_once('.').map_or("", |(_, extension)| extension);
+    ["jinja", "jinja2", "j2"].iter().any(|known| known.eq_ignore_ascii_case(extension))
+}
+
 fn speaks_of_a_model(source: &Source) -> bool {
     const KEYS: &[&str] = &[
         "chat_template",
@@ -132,8 +139,9 @@ fn speaks_of_a_model(source: &Source) -> bool {
     KEYS.iter().any(|key| memchr::memmem::find(&head, key.as_bytes()).is_some())
 }
 
-fn walk(source: &Source, value: &Value, findings: &mut Findings) {
+fn walk(source: &Source, value: &Value, findings: &mut Findings) -> Completeness {
     let is_model = speaks_of_a_model(source);
+    let mut completeness = Completeness::Complete;
     let mut pending = vec![("", value)];
     while let Some((key, value)) = pending.pop() {
         match value {
@@ -149,7 +157,8 @@ fn walk(source: &Source, value: &Value, findings: &mut Findings) {
             Value::String(text) => {
                 let is_template = key.contains("template") || (text.contains("{{") || text.contains("{%"));
                 if is_template {
-                    template(source, key, text, findings);
+                    let is_sure = key.contains("template");
+                    completeness = completeness.and(template(source, key, text, is_sure, findings));
                 } else if is_model
                     && !matches!(key, "content" | "token" | "vocab" | "merges")
                     && let Some(sign) = sign_in(text, Purpose::Metadata)
@@ -161,6 +170,7 @@ fn walk(source: &Source, value: &Value, findings: &mut Findings) {
             _ => {}
         }
     }
+    completeness
 }
 
 fn remote_code(source: &Source, key: &str, value: &Value, findings: &mut Findings) {
@@ -183,34 +193,17 @@ fn remote_code(source: &Source, key: &str, value: &Value, findings: &mut Finding
     }
 }
 
-/// Only what Jinja evaluates counts: a template of source code may well say `__init__`.
-fn template(source: &Source, key: &str, text: &str, findings: &mut Findings) {
-    if let Some(sign) = sign_in(&evaluated(text), Purpose::Template) {
-        let message = format!("{} holds `{}`", short(key), sign.trim());
+/// A template, or text that may be one. `is_sure` says that something renders it: then not to understand it is a gap.
+fn template(source: &Source, key: &str, text: &str, is_sure: bool, findings: &mut Findings) -> Completeness {
+    let verdict = judged(text);
+    if let Some(sign) = verdict.reaches_out {
+        let message = format!("{} holds `{}`", short(key), short(&sign));
         findings.push(Finding::new(&HOSTILE_TEMPLATE, source.whole(), &message));
     }
-}
-
-/// What stands between `{{` and `}}` or `{%` and `%}`; an open block reaches to the end.
-fn evaluated(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find(['{']) {
-        let block = rest.get(start..).unwrap_or_default();
-        let end = match block.as_bytes().get(1) {
-            Some(b'{') => "}}",
-            Some(b'%') => "%}",
-            _ => {
-                rest = block.get(1..).unwrap_or_default();
-                continue;
-            }
-        };
-        let length = block.find(end).map_or(block.len(), |place| place + 2);
-        out.push_str(block.get(..length).unwrap_or_default());
-        out.push('\n');
-        rest = block.get(length..).unwrap_or_default();
+    match verdict.problem.filter(|_| is_sure) {
+        Some(problem) => Completeness::Partial(format!("{} is not understood: {problem}", short(key))),
+        None => Completeness::Complete,
     }
-    out
 }
 
 fn short(text: &str) -> String {

@@ -46,6 +46,7 @@ pub const INSPECTORS: &[&dyn Inspect] = &[
 /// The rules of this crate, by format.
 pub const RULES: &[&[&Rule]] = &[
     pickle::RULES,
+    npy::RULES,
     safetensors::RULES,
     onnx::RULES,
     gguf::RULES,

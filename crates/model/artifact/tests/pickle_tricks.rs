@@ -426,7 +426,7 @@ fn object_arrays_are_pickles_however_their_header_spells_them() {
     for number in ["'<f8'", "'|u1'", "'<M8[ns]'", "'<U12'", "'|b1'"] {
         let header = format!("{{'descr': {number}, {rest}");
         let seen = look(&file(&header, 1));
-        assert!(seen.findings.is_empty(), "{number}: numbers are not unpickled");
+        assert!(!seen.findings.iter().any(|finding| finding.rule.id == "BZ-PKL-001"), "{number} is not unpickled");
     }
 }
 
@@ -551,4 +551,80 @@ fn a_few_bytes_that_fill_the_memory_or_never_end_are_not_clean() {
     let set = [b"\x8f(K\x01", &b"2\x86".repeat(60)[..], b"\x90"].concat();
     assert!(!look(&program(&[&set])).completeness.is_complete());
     clean(&program(&[b"N", &b"2\x86".repeat(12)]));
+}
+
+/// One array in the format of `numpy.save`.
+fn npy(descriptor: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': {descriptor}, 'fortran_order': False, 'shape': (1,), }}      \n");
+    let length = u16::try_from(header.len()).unwrap_or_default().to_le_bytes();
+    [b"\x93NUMPY\x01\0", &length[..], header.as_bytes(), data].concat()
+}
+
+fn look_at(name: &str, bytes: &[u8]) -> Examination {
+    examine(&Source::from_bytes(name, bytes.to_vec(), Limits::default()), INSPECTORS)
+}
+
+fn is_clean(seen: &Examination) -> bool {
+    seen.findings.is_empty() && seen.completeness.is_complete()
+}
+
+#[test]
+fn what_a_loader_surely_unpickles_is_run_however_short_it_is() {
+    let broken: &[&[u8]] = &[b"cantigravity\nx\n", b"cmy-module\nx\n", b"c\xc3\xa9 t\nx\n", b"Nonsense", b"\xff"];
+    for program in broken {
+        assert!(!is_clean(&look_at("a.npy", &npy("'|O'", program))), "{program:?}");
+        let length = [u8::try_from(program.len()).unwrap_or_default()];
+        let outer = [b"\x80\x04ctorch.storage\n_load_from_bytes\nC", &length[..], program, b"\x85R."].concat();
+        assert!(!is_clean(&look_at("model.pkl", &outer)), "{program:?}");
+        assert!(!is_clean(&look_at("model.pkl", program)), "{program:?}");
+        assert!(!is_clean(&look_at("data.pkl", program)), "{program:?}");
+    }
+}
+
+#[test]
+fn an_import_as_one_of_the_first_opcodes_runs_whatever_the_file_is_called() {
+    let imports: &[&[u8]] = &[
+        b"cantigravity\nx\n",
+        b"N0cantigravity\nx\n",
+        b"(cmymodule\nx\n",
+        b"cmymodule\nx\n",
+        b"N0cmy-mod\nx\n(tR.",
+        b"N0cunittest.__main__\nmain\n",
+        b"cmymodule\nx\n0N\xff",
+    ];
+    for import in imports {
+        let seen = look_at("01.dat", import);
+        assert!(seen.findings.iter().any(|finding| finding.rule.id.starts_with("BZ-PKL")), "{import:?}: {seen:?}");
+    }
+    for (name, text) in [
+        ("requirements.txt", "click\nflask\n"),
+        ("words", "cat\ndog\nRabbit\n"),
+        ("words", "cat\ndog\nfox\n"),
+        ("CHANGES", "changes\n=======\n"),
+        ("notes", "class Foo:\n    pass\n"),
+        ("notes", "(see below)\nor above\n"),
+        ("LICENSE", "copyright (c) somebody\nall rights reserved\n"),
+    ] {
+        let seen = look_at(name, text.as_bytes());
+        assert!(seen.inspectors.is_empty(), "{text:?}: {seen:?}");
+    }
+}
+
+#[test]
+fn what_follows_an_array_is_looked_at() {
+    let number = npy("'<f8'", &[0; 8]);
+    let call = b"\x80\x03cos\nsystem\nX\x02\0\0\0id\x85R.";
+    for file in [
+        [&number[..], &npy("'|O'", call)].concat(),
+        [&number[..], &number, &npy("'|O'", call)].concat(),
+        [&number[..], call].concat(),
+    ] {
+        flags(&file, "BZ-PKL-001");
+    }
+    let seen = look_at("a.npy", &[&number[..], b"something else"].concat());
+    assert!(seen.findings.iter().any(|finding| finding.rule.id == "BZ-NPY-001"), "{seen:?}");
+    for array in [number.repeat(50), number, npy("'|S3'", b"abc"), npy("'<U2'", &[0; 8]), npy("'<M8[ns]'", &[0; 8])] {
+        assert!(is_clean(&look_at("a.npy", &array)));
+    }
+    assert!(!is_clean(&look_at("a.npy", &npy("'<l'", &[0; 8]))), "how long it is depends on the machine");
 }

@@ -201,13 +201,14 @@ impl Evidence {
 
 impl Import {
     fn is_plausible(&self) -> bool {
-        let identifiers = |path: &str| {
+        let identifiers = |path: &str, also: char| {
             path.split('.').all(|part| {
                 part.starts_with(|c: char| c == '_' || c.is_alphabetic())
-                    && part.chars().all(|c| c == '_' || c.is_alphanumeric())
+                    && part.chars().all(|c| c == '_' || c == also || c.is_alphanumeric())
             })
         };
-        identifiers(&self.module) && identifiers(&self.name)
+        // A module is a file, whose name may have what no identifier has.
+        identifiers(&self.module, '-') && identifiers(&self.name, '_')
     }
 
     fn dotted(&self) -> String {

@@ -33,6 +33,8 @@ pub(super) struct Ending {
     pub(super) problem: Option<String>,
     /// Opcodes that ran.
     pub(super) operations: u64,
+    /// Those that did not fail.
+    pub(super) succeeded: u64,
     /// Byte strings in the file that look like pickles, and arguments that are loaded as files.
     pub(super) nested: Vec<(u64, u64)>,
     /// Text, with its opcode, that reads like an encoded pickle.
@@ -66,7 +68,7 @@ fn run_at(source: &Source, offset: u64, evidence: &mut Evidence, loader: Loader,
         encoded: Vec::new(),
         unfollowed: None,
     };
-    let mut last = offset;
+    let (mut last, mut succeeded) = (offset, 0);
     let outcome = loop {
         let operation = match machine.lexer.next() {
             Ok(operation) => operation,
@@ -86,6 +88,7 @@ fn run_at(source: &Source, offset: u64, evidence: &mut Evidence, loader: Loader,
         if let Err(Fault(reason)) = machine.step(operation) {
             break Err(Fault(format!("byte {}: {reason}", operation.start)));
         }
+        succeeded += 1;
     };
     let overflowed = machine.store.overflowed.then(|| "too many tuples to follow".to_owned());
     let (result, problem) = match outcome {
@@ -97,6 +100,7 @@ fn run_at(source: &Source, offset: u64, evidence: &mut Evidence, loader: Loader,
         result,
         problem,
         operations: machine.operations,
+        succeeded,
         nested: machine.nested,
         encoded: machine.encoded,
         arrays: machine.arrays,

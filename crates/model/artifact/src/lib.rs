@@ -8,6 +8,7 @@ pub mod gguf;
 mod hdf5;
 pub mod hdf5_file;
 mod jinja;
+mod json;
 pub mod keras;
 pub mod not_inspected;
 pub mod npy;

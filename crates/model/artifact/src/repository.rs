@@ -4,6 +4,7 @@ use bartizan_core::{Completeness, Finding, Link, Rule, Severity, printable};
 use bartizan_inspect::{Findings, Format, Inspect, Limits, Source};
 use serde_json::Value;
 
+use crate::json;
 use crate::template::{Purpose, judged, sign_in};
 
 /// The configuration names Python files of the repository.
@@ -44,8 +45,25 @@ pub const COMMAND_IN_CONFIGURATION: Rule = Rule {
     links: &[Link::Atlas("AML.T0010.003"), Link::Cwe(94)],
 };
 
+/// An adapter names a module to import.
+pub const FOREIGN_LIBRARY: Rule = Rule {
+    id: "BZ-REP-004",
+    title: "Adapter imports a module that is no library of models",
+    severity: Severity::High,
+    explanation: "`auto_mapping` of a PEFT adapter names the module of its base model's class. PEFT imports that module and \
+        calls a method of the class, whatever they are, also without `trust_remote_code`.",
+    remedy: "Do not load it unless the module is your own.",
+    links: &[Link::Atlas("AML.T0010.003"), Link::Owasp("LLM03:2025"), Link::Cwe(470)],
+};
+
 /// Every rule about files beside the weights.
-pub const RULES: &[&Rule] = &[&REMOTE_CODE, &HOSTILE_TEMPLATE, &COMMAND_IN_CONFIGURATION];
+pub const RULES: &[&Rule] = &[&REMOTE_CODE, &HOSTILE_TEMPLATE, &COMMAND_IN_CONFIGURATION, &FOREIGN_LIBRARY];
+
+/// Libraries whose classes adapters are made for.
+const MODEL_LIBRARIES: &[&str] =
+    &["transformers", "peft", "diffusers", "sentence_transformers", "timm", "torchvision", "trl"];
+/// Where transformers puts the code of repositories.
+const REPOSITORY_CODE: &str = "transformers_modules";
 
 /// Longest file that is read; tokenizers with large vocabularies reach tens of MiB.
 const LONGEST: u64 = 64 << 20;
@@ -73,7 +91,7 @@ impl Inspect for Repository {
     }
 
     fn claims(&self, source: &Source, format: Format) -> bool {
-        format == Format::Text && kind(source).is_some()
+        json::is_text(source, format) && kind(source).is_some()
     }
 
     fn inspect(&self, source: &Source, findings: &mut Findings) -> Completeness {
@@ -89,11 +107,18 @@ impl Inspect for Repository {
             Kind::Template => {
                 template(source, "the template", &String::from_utf8_lossy(&bytes), is_jinja(source), findings)
             }
-            Kind::Configuration => match serde_json::from_slice::<Value>(&bytes) {
+            Kind::Configuration => match json::from_bytes(&bytes) {
                 Ok(value) => walk(source, &value, findings),
-                // Not every `config.json` is a model's; what no loader can read, no loader obeys. The text is
-                // looked at all the same.
-                Err(_) => template(source, "the text", &String::from_utf8_lossy(&bytes), false, findings),
+                // Not every `config.json` is a model's; of one that is, somebody's loader may still read it. The text
+                // is looked at all the same.
+                Err(reason) => {
+                    let seen = template(source, "the text", &String::from_utf8_lossy(&bytes), false, findings);
+                    if CONFIGURATIONS.contains(&source.file_name()) && speaks_of_a_model(source) {
+                        seen.and(Completeness::Partial(format!("the configuration is not understood: {reason}")))
+                    } else {
+                        seen
+                    }
+                }
             },
         }
     }
@@ -128,6 +153,7 @@ fn speaks_of_a_model(source: &Source) -> bool {
     const KEYS: &[&str] = &[
         "chat_template",
         "auto_map",
+        "peft_type",
         "tokenizer_class",
         "custom_pipelines",
         "model_type",
@@ -135,8 +161,8 @@ fn speaks_of_a_model(source: &Source) -> bool {
         "architectures",
         "model_name",
     ];
-    let head = source.head(64 << 10);
-    KEYS.iter().any(|key| memchr::memmem::find(&head, key.as_bytes()).is_some())
+    let head = json::head(source, 64 << 10);
+    KEYS.iter().any(|key| memchr::memmem::find(head.as_bytes(), key.as_bytes()).is_some())
 }
 
 fn walk(source: &Source, value: &Value, findings: &mut Findings) -> Completeness {
@@ -150,6 +176,8 @@ fn walk(source: &Source, value: &Value, findings: &mut Findings) -> Completeness
                 for (key, value) in entries {
                     if matches!(key.as_str(), "auto_map" | "custom_pipelines") {
                         remote_code(source, key, value, findings);
+                    } else if key == "auto_mapping" {
+                        adapter(source, value, findings);
                     }
                     pending.push((key, value));
                 }
@@ -171,6 +199,20 @@ fn walk(source: &Source, value: &Value, findings: &mut Findings) -> Completeness
         }
     }
     completeness
+}
+
+/// What an adapter imports: `importlib.import_module(parent_library)` (`peft/auto.py`).
+fn adapter(source: &Source, value: &Value, findings: &mut Findings) {
+    let text = |key: &str| value.get(key).and_then(Value::as_str);
+    let Some(library) = text("parent_library") else { return };
+    let top = library.split('.').next().unwrap_or_default();
+    if MODEL_LIBRARIES.contains(&top) {
+        return;
+    }
+    let class = text("base_model_class").unwrap_or("?");
+    let rule = if top == REPOSITORY_CODE { &REMOTE_CODE } else { &FOREIGN_LIBRARY };
+    let message = format!("`auto_mapping` imports `{}` from `{}`", short(class), short(library));
+    findings.push(Finding::new(rule, source.whole(), &message).with_identity("auto_mapping"));
 }
 
 fn remote_code(source: &Source, key: &str, value: &Value, findings: &mut Findings) {

@@ -70,7 +70,7 @@ fn array(source: &Source, start: u64, findings: &mut Findings) -> Result<Option<
     // NumPy unpickles when the dtype has objects. The header is a Python literal, in which such a dtype has
     // endless spellings (escapes, strings side by side, keys twice): only what NumPy itself writes is taken for
     // numbers.
-    let simple = length <= 64 << 10 && std::str::from_utf8(&header).is_ok_and(holds_numbers);
+    let numbers = std::str::from_utf8(&header).ok().filter(|_| length <= 64 << 10).and_then(numbers);
     let data = place.saturating_add(length);
     findings.describe(|contents| {
         let header = String::from_utf8_lossy(&header);
@@ -81,12 +81,11 @@ fn array(source: &Source, start: u64, findings: &mut Findings) -> Result<Option<
             bytes: source.length().checked_sub(data),
         });
     });
-    if !simple {
+    let Some(bytes) = numbers else {
         let objects = source.slice("objects", data, source.length().saturating_sub(data));
         findings.child(objects.loaded_as(Format::Pickle));
         return Ok(None);
-    }
-    let bytes = std::str::from_utf8(&header).ok().and_then(array_length);
+    };
     bytes.map(|bytes| Some(data.saturating_add(bytes))).ok_or("where the array ends is not known")
 }
 
@@ -98,46 +97,90 @@ fn behind(source: &Source, end: u64, findings: &mut Findings) {
     findings.child(source.slice(&format!("bytes@{end}"), end, left));
 }
 
-/// Bytes of the array that a header as NumPy writes it describes; `None` where that depends on the machine.
-fn array_length(header: &str) -> Option<u64> {
-    let descriptor = field(header, "descr").trim_matches('\'').trim_start_matches(['<', '>', '|', '=']);
-    let mut characters = descriptor.chars();
-    let kind = characters.next()?;
-    let digits = characters.as_str().split('[').next().unwrap_or_default();
-    let number: Option<u64> = if digits.is_empty() { None } else { Some(digits.parse().ok()?) };
-    let size = match (kind, number) {
-        ('U', number) => number.unwrap_or(0).checked_mul(4)?,
-        ('S' | 'a' | 'V', number) => number.unwrap_or(0),
-        (_, Some(size)) => size,
-        ('?' | 'b' | 'B', None) => 1,
-        ('h' | 'H' | 'e', None) => 2,
-        ('i' | 'I' | 'f', None) => 4,
-        ('q' | 'Q' | 'd' | 'F' | 'M' | 'm', None) => 8,
-        ('D', None) => 16,
-        _ => return None,
-    };
-    let sides = field(header, "shape").split(',').map(|side| side.trim().trim_end_matches('L'));
-    sides.filter(|side| !side.is_empty()).try_fold(size, |size, side| size.checked_mul(side.parse().ok()?))
-}
+/// Structures within structures that are followed.
+const DEPTH: u32 = 8;
 
-/// Whether a header reads as NumPy writes it for an array of numbers, times or characters.
-fn holds_numbers(header: &str) -> bool {
-    let rest = header.trim_end().strip_prefix("{'descr': '").and_then(|rest| rest.split_once('\''));
-    let Some((descriptor, rest)) = rest else { return false };
+/// Bytes of an array of numbers, times, characters or structures of those, whose header reads as NumPy writes it:
+/// `None` for any other, `Some(None)` where the size of a number depends on the machine.
+#[expect(clippy::option_option, reason = "an array of unknown length is still one of numbers")]
+fn numbers(header: &str) -> Option<Option<u64>> {
+    let (size, rest) = element(header.trim_end().strip_prefix("{'descr': ")?, 0)?;
     let shape = ["False", "True"]
         .into_iter()
         .find_map(|order| rest.strip_prefix(&format!(", 'fortran_order': {order}, 'shape': ("))?.strip_suffix('}'));
-    let shape = shape.and_then(|shape| shape.trim_end_matches([',', ' ']).strip_suffix(')'));
-    let mut characters = descriptor.trim_start_matches(['<', '>', '|', '=']).chars();
-    characters.next().is_some_and(|kind| "?bBhHiIlLqQefdgFDGcSUVaMmu".contains(kind))
-        && unit(characters.as_str().trim_start_matches(|digit: char| digit.is_ascii_digit()))
-        && shape.is_some_and(|shape| shape.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | ' ' | 'L')))
+    let shape = shape?.trim_end_matches([',', ' ']).strip_suffix(')')?;
+    is_shape(shape).then(|| size.and_then(|size| times(size, shape)))
 }
 
-/// Whether nothing is left of a descriptor but the unit of a time, as in `<M8[ns]`.
-fn unit(rest: &str) -> bool {
-    let inside = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    rest.is_empty() || inside.is_some_and(|unit| unit.chars().all(|c| c.is_ascii_alphanumeric() || c == '/'))
+fn is_shape(shape: &str) -> bool {
+    shape.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | ' ' | 'L'))
+}
+
+fn times(size: u64, shape: &str) -> Option<u64> {
+    let sides = shape.split(',').map(|side| side.trim().trim_end_matches('L')).filter(|side| !side.is_empty());
+    sides.into_iter().try_fold(size, |size, side| size.checked_mul(side.parse().ok()?))
+}
+
+/// One descriptor: its size, and what follows it.
+fn element(text: &str, depth: u32) -> Option<(Option<u64>, &str)> {
+    let Some(mut rest) = text.strip_prefix('[') else {
+        let (descriptor, rest) = quoted(text)?;
+        return Some((scalar(descriptor)?, rest));
+    };
+    if depth >= DEPTH {
+        return None;
+    }
+    let mut size = Some(0_u64);
+    while let Some(field) = rest.strip_prefix('(') {
+        let field = match field.strip_prefix('(') {
+            Some(titled) => quoted(quoted(titled)?.1.strip_prefix(", ")?)?.1.strip_prefix(')')?,
+            None => quoted(field)?.1,
+        };
+        let (mut part, mut after) = element(field.strip_prefix(", ")?, depth + 1)?;
+        if let Some(shape) = after.strip_prefix(", (") {
+            let (shape, behind) = shape.split_once(')')?;
+            if !is_shape(shape) {
+                return None;
+            }
+            part = part.and_then(|part| times(part, shape));
+            after = behind;
+        }
+        size = size.zip(part).and_then(|(size, part)| size.checked_add(part));
+        rest = after.strip_prefix(')')?;
+        rest = rest.strip_prefix(", ").unwrap_or(rest);
+    }
+    Some((size, rest.strip_prefix(']')?))
+}
+
+/// A literal without escapes, and what follows it.
+fn quoted(text: &str) -> Option<(&str, &str)> {
+    text.strip_prefix('\'')?.split_once('\'').filter(|(inside, _)| !inside.contains('\\'))
+}
+
+/// The size of a descriptor such as `<f8` or `<M8[ns]`.
+#[expect(clippy::option_option, reason = "a number of unknown size is still one")]
+fn scalar(descriptor: &str) -> Option<Option<u64>> {
+    let mut characters = descriptor.trim_start_matches(['<', '>', '|', '=']).chars();
+    let kind = characters.next().filter(|kind| "?bBhHiIlLqQefdgFDGcSUVaMmu".contains(*kind))?;
+    let rest = characters.as_str();
+    let unit = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    let digits = rest.strip_suffix(unit).unwrap_or_default();
+    let inside = unit.strip_prefix('[').and_then(|unit| unit.strip_suffix(']'));
+    if !unit.is_empty() && !inside.is_some_and(|unit| unit.chars().all(|c| c.is_ascii_alphanumeric() || c == '/')) {
+        return None;
+    }
+    let number: Option<u64> = if digits.is_empty() { None } else { digits.parse().ok() };
+    Some(match (kind, number) {
+        ('U', number) => number.unwrap_or(0).checked_mul(4),
+        ('S' | 'a' | 'V', number) => Some(number.unwrap_or(0)),
+        (_, Some(size)) => Some(size),
+        ('?' | 'b' | 'B', None) => Some(1),
+        ('h' | 'H' | 'e', None) => Some(2),
+        ('i' | 'I' | 'f', None) => Some(4),
+        ('q' | 'Q' | 'd' | 'F' | 'M' | 'm', None) => Some(8),
+        ('D', None) => Some(16),
+        _ => None,
+    })
 }
 
 /// The value of a key of the header, a Python dictionary of literals, as it is spelled.

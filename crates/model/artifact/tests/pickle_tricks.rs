@@ -626,5 +626,14 @@ fn what_follows_an_array_is_looked_at() {
     for array in [number.repeat(50), number, npy("'|S3'", b"abc"), npy("'<U2'", &[0; 8]), npy("'<M8[ns]'", &[0; 8])] {
         assert!(is_clean(&look_at("a.npy", &array)));
     }
+    for structure in
+        ["[('a', '<i4'), ('b', '|S4')]", "[('a', '<i4', (1, 2))]", "[(('title', 'a'), [('x', '<f4'), ('', '|V4')])]"]
+    {
+        assert!(is_clean(&look_at("a.npy", &npy(structure, &[0; 8]))), "{structure}");
+        flags(&[&npy(structure, &[0; 8])[..], &npy("'|O'", call)].concat(), "BZ-PKL-001");
+    }
+    for structure in ["[('a', '|O')]", "[('a', '\\x4f')]", "[('a', 'i4', ('obj'))]", "[('a', [('b', 'O')])]"] {
+        flags(&npy(structure, call), "BZ-PKL-001");
+    }
     assert!(!is_clean(&look_at("a.npy", &npy("'<l'", &[0; 8]))), "how long it is depends on the machine");
 }

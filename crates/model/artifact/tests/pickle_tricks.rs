@@ -637,3 +637,26 @@ fn what_follows_an_array_is_looked_at() {
     }
     assert!(!is_clean(&look_at("a.npy", &npy("'<l'", &[0; 8]))), "how long it is depends on the machine");
 }
+
+#[test]
+fn holders_of_data_are_not_held_against_anybody() {
+    for (module, name) in [
+        ("argparse", "Namespace"),
+        ("UserDict", "IterableUserDict"),
+        ("UserList", "UserList"),
+        ("numpy.polynomial.legendre", "Legendre"),
+        ("sklearn.impute._iterative", "_ImputerTriplet"),
+        ("scipy.optimize._optimize", "OptimizeResult"),
+        ("signal", "Signals"),
+    ] {
+        clean(&program(&[&named(module, name), b")R"]));
+    }
+    // Arithmetic may be named, not called.
+    clean(&program(&[&named("numpy", "log1p")]));
+    flags(&program(&[&named("numpy", "log1p"), b"K\x01\x85R"]), "BZ-PKL-009");
+    // What such an object holds under computed names is followed no better than in other holders.
+    let state = [&named("argparse", "Namespace")[..], b")R"].concat();
+    flags(&program(&[&named("types", "SimpleNamespace"), b")R", &state, b"b"]), "BZ-PKL-010");
+    // Text that NumPy keeps itself is not known, and no command.
+    flags(&program(&[&named("numpy._core._internal", "_convert_to_stringdtype_kwargs"), b")R"]), "BZ-PKL-002");
+}

@@ -3,7 +3,7 @@
 /// Tokens that are kept of one template; real ones have a few thousand.
 const TOKENS: usize = 200_000;
 /// Brackets within each other; real templates have a dozen.
-const DEPTH: usize = 100;
+const DEPTH: usize = 40;
 /// Operators, longest first.
 const SIGNS: &[&str] = &[
     "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=", ".",

@@ -11,9 +11,14 @@ use crate::opcodes::{Operation, name};
 /// Objects that the pure Python unpickler takes for a dictionary of attributes, though they are none.
 const PASS_FOR_STATE: &[(&str, &str)] = &[
     ("collections", "UserDict"),
+    ("UserDict", "UserDict"),
+    ("UserDict", "IterableUserDict"),
     ("collections", "ChainMap"),
     ("types", "SimpleNamespace"),
+    ("argparse", "Namespace"),
     ("sklearn.utils._bunch", "Bunch"),
+    ("scipy.optimize._optimize", "OptimizeResult"),
+    ("scipy.optimize.optimize", "OptimizeResult"),
 ];
 
 /// Elements of a range, or bytes, that are more than a pickle would not rather spell out.

@@ -2,7 +2,7 @@
 //! when the elements are objects.
 
 use bartizan_core::{Completeness, Finding, Link, Rule, Severity};
-use bartizan_inspect::{Findings, Format, Inspect, Source, Tensor};
+use bartizan_inspect::{Findings, Format, Inspect, Limits, Source, Tensor};
 
 /// Bytes follow the array.
 pub const TRAILING_BYTES: Rule = Rule {
@@ -190,5 +190,13 @@ fn field<'a>(header: &'a str, key: &str) -> &'a str {
     match rest.strip_prefix('(') {
         Some(inside) => inside.split(')').next().unwrap_or_default(),
         None => rest.split([',', '}']).next().unwrap_or_default().trim(),
+    }
+}
+
+/// Reads arbitrary bytes as arrays; must neither panic nor run away.
+pub fn fuzz_one(bytes: &[u8]) {
+    for start in [&b""[..], b"\x93NUMPY\x01\0", b"\x93NUMPY\x01\0\x76\0{'descr': "] {
+        let source = Source::from_bytes("fuzz.npy", [start, bytes].concat(), Limits::default());
+        let _ = Npy.inspect(&source, &mut Findings::new());
     }
 }

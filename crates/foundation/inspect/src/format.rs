@@ -297,7 +297,7 @@ fn protobuf_model(source: &Source) -> Option<Format> {
         if wire != expected || !matches!(field, 1..=8 | 14 | 20 | 25 | 26) {
             return None;
         }
-        offset = offset.checked_add((used + width) as u64 + if wire == 2 { value } else { 0 })?;
+        offset = offset.checked_add((used + width) as u64)?.checked_add(if wire == 2 { value } else { 0 })?;
         seen |= 1 << field;
         fields += 1;
     }

@@ -238,3 +238,10 @@ fn the_container_of_old_joblib_is_recognised_by_its_bytes() {
     let (seen, _) = look("notes.txt", b"ZFS is a file system, and this is a text about it", Limits::default());
     assert_eq!(seen.format, Format::Text);
 }
+
+#[test]
+fn a_message_whose_field_is_longer_than_any_file_is_no_model() {
+    let field = [0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0];
+    let source = Source::from_bytes("model", field.to_vec(), Limits::default());
+    assert_eq!(bartizan_inspect::recognise(&source), Format::Unknown);
+}

@@ -11,7 +11,7 @@ use crate::reader::Reader;
 pub(crate) enum Codec {
     /// RFC 1951, as in ZIP.
     Deflate,
-    /// RFC 1950.
+    /// RFC 1950; joblib reads several streams in a row as one.
     Zlib,
     /// RFC 1952; several members in a row are one stream.
     Gzip,
@@ -19,7 +19,7 @@ pub(crate) enum Codec {
     Bzip2,
     /// The .xz file format 1.2.1.
     Xz,
-    /// The old `.lzma` format.
+    /// The old `.lzma` format; Python's `lzma` reads several streams in a row as one.
     Lzma,
     /// LZMA as in ZIP (APPNOTE 5.8.8): version, size of properties, properties, data. The length of
     /// what comes out is told by the archive.
@@ -42,12 +42,15 @@ impl Codec {
     pub(crate) fn decode(self, input: Reader) -> io::Result<Box<dyn Read>> {
         let mut input = BufReader::with_capacity(BUFFER, input);
         Ok(match self {
-            Self::Deflate => Box::new(Inflate { input, engine: Decompress::new(false), ended: false }),
-            Self::Zlib => Box::new(Inflate { input, engine: Decompress::new(true), ended: false }),
+            Self::Deflate => Box::new(Inflate { input, engine: Decompress::new(false), is_zlib: false, ended: false }),
+            Self::Zlib => Box::new(Inflate { input, engine: Decompress::new(true), is_zlib: true, ended: false }),
             Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
             Self::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
             Self::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(input, true, DICTIONARY)),
-            Self::Lzma => Box::new(lzma_rust2::LzmaReader::new_mem_limit(input, DICTIONARY, None)?),
+            Self::Lzma => {
+                let input = Unread { unread: Vec::new(), input };
+                Box::new(LzmaStreams { stream: Some(lzma_rust2::LzmaReader::new_mem_limit(input, DICTIONARY, None)?) })
+            }
             Self::ZipLzma(length) => {
                 let mut head = [0; 9];
                 input.read_exact(&mut head)?;
@@ -62,15 +65,17 @@ impl Codec {
                 Box::new(decoder?)
             }
             Self::Zstandard => Box::new(ZstandardFrames { input, frame: None }),
-            Self::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(input)),
+            Self::Lz4 => Box::new(Lz4Frames { frames: lz4_flex::frame::FrameDecoder::new(input) }),
         })
     }
 }
 
-/// flate2's own reader takes the end of the input for the end of the stream; this one doesn't.
+/// flate2's own reader takes the end of the input for the end of the stream; this one doesn't. Behind a zlib stream
+/// another one is expected: whoever reads on would get at what stands there.
 struct Inflate {
     input: BufReader<Reader>,
     engine: Decompress,
+    is_zlib: bool,
     ended: bool,
 }
 
@@ -85,6 +90,13 @@ impl Read for Inflate {
             let produced = self.engine.total_out() - before.1;
             self.input.consume(usize::try_from(consumed).unwrap_or(0));
             self.ended = status == Status::StreamEnd;
+            if self.ended && self.is_zlib && !self.input.fill_buf()?.is_empty() {
+                self.engine.reset(true);
+                self.ended = false;
+                if produced == 0 {
+                    continue;
+                }
+            }
             if produced > 0 {
                 return Ok(usize::try_from(produced).unwrap_or(0));
             }
@@ -93,6 +105,63 @@ impl Read for Inflate {
             }
         }
         Ok(0)
+    }
+}
+
+/// `.lzma` streams one after another.
+struct LzmaStreams {
+    stream: Option<lzma_rust2::LzmaReader<Unread>>,
+}
+
+/// Input of which the next stream gets back what the last one read too much.
+struct Unread {
+    unread: Vec<u8>,
+    input: BufReader<Reader>,
+}
+
+impl Read for Unread {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.unread.is_empty() {
+            return self.input.read(buffer);
+        }
+        let count = self.unread.as_slice().read(buffer)?;
+        self.unread.drain(..count);
+        Ok(count)
+    }
+}
+
+impl Read for LzmaStreams {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(stream) = self.stream.as_mut().filter(|_| !buffer.is_empty()) {
+            let count = stream.read(buffer)?;
+            if count > 0 {
+                return Ok(count);
+            }
+            let Some((mut input, unread)) = self.stream.take().map(lzma_rust2::LzmaReader::into_parts) else { break };
+            input.unread.splice(..0, unread);
+            if !(input.unread.is_empty() && input.input.fill_buf()?.is_empty()) {
+                self.stream = Some(lzma_rust2::LzmaReader::new_mem_limit(input, DICTIONARY, None)?);
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// LZ4 frames one after another: the decoder stops at the end of each.
+struct Lz4Frames {
+    frames: lz4_flex::frame::FrameDecoder<BufReader<Reader>>,
+}
+
+impl Read for Lz4Frames {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        const MOST_EMPTY: usize = 1 << 16;
+        for _ in 0..MOST_EMPTY {
+            let count = self.frames.read(buffer)?;
+            if count > 0 || buffer.is_empty() || self.frames.get_mut().fill_buf()?.is_empty() {
+                return Ok(count);
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidData, "too many empty frames"))
     }
 }
 

@@ -37,7 +37,11 @@ impl Inspect for CompressedFile {
 
     fn inspect(&self, source: &Source, findings: &mut Findings) -> Completeness {
         let Some(codec) = codec(crate::recognise(source)) else { return Completeness::Complete };
-        let unpacked = unpack(source, &content_name(source.file_name()), source, codec);
+        let packed = match crate::format::old_joblib(&source.head(64)) {
+            Some(start) if codec == Codec::Zlib => source.slice("stream", start, source.length() - start),
+            _ => source.clone(),
+        };
+        let unpacked = unpack(source, &content_name(source.file_name()), &packed, codec);
         if unpacked.is_bomb {
             findings.push(Finding::new(&STREAM_BOMB, source.whole(), "decompresses like a bomb"));
         }

@@ -140,6 +140,9 @@ pub fn recognise(source: &Source) -> Format {
     if let Some((_, format)) = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)) {
         return *format;
     }
+    if let Some(format) = behind_skippable_frames(source) {
+        return format;
+    }
     if is_safetensors(&head, source.length()) {
         return Format::Safetensors;
     }
@@ -164,7 +167,7 @@ pub fn recognise(source: &Source) -> Format {
     if is_lzma(&head) {
         return Format::Lzma;
     }
-    if let [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] = head.as_slice() {
+    if matches!(head.as_slice(), [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..]) || old_joblib(&head).is_some() {
         return Format::Zlib;
     }
     if is_text(&head) { Format::Text } else { Format::Unknown }
@@ -201,6 +204,43 @@ pub fn named_like_a_model(name: &str) -> bool {
     ];
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension))
+}
+
+/// Frames that decoders of Zstandard and LZ4 pass over (RFC 8878, 3.1.2), and what lies behind them.
+fn behind_skippable_frames(source: &Source) -> Option<Format> {
+    const MOST: usize = 1024;
+    let mut offset = 0_u64;
+    for _ in 0..MOST {
+        let head = source.read(offset, 8).unwrap_or_default();
+        match head.as_slice() {
+            [0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d] => {
+                offset += 8 + u64::from(u32::from_le_bytes([*a, *b, *c, *d]));
+            }
+            [0x04, 0x22, 0x4d, 0x18, ..] if offset > 0 => return Some(Format::Lz4),
+            _ => break,
+        }
+    }
+    (offset > 0).then_some(Format::Zstandard)
+}
+
+/// Where the zlib stream starts in what joblib wrote before 0.10: `ZF`, the length in hexadecimal, padded to nineteen
+/// characters, or twenty from Python 2 (`joblib/numpy_pickle_compat.py`, `read_zfile`).
+pub(crate) fn old_joblib(head: &[u8]) -> Option<u64> {
+    const START: usize = 2 + 19;
+    let rest = head.strip_prefix(b"ZF")?;
+    let start = if rest.get(START - 2) == Some(&b' ') { START + 1 } else { START };
+    let length = rest.get(..START - 2)?;
+    let is_number = length.iter().all(|byte| {
+        byte.is_ascii_hexdigit()
+            || byte.is_ascii_whitespace()
+            || matches!(byte, b'x' | b'X' | b'_' | b'+' | b'-' | b'L')
+    });
+    // Any window that zlib knows, and a check over both bytes (RFC 1950, 2.2).
+    let is_zlib = |pair: &[u8]| match pair {
+        [method, flags] => method & 0x8f == 8 && (u16::from(*method) << 8 | u16::from(*flags)) % 31 == 0,
+        _ => false,
+    };
+    (is_number && head.get(start..start + 2).is_some_and(is_zlib)).then_some(start as u64)
 }
 
 /// Eight bytes of header length, then a JSON object (safetensors format description).
@@ -257,7 +297,7 @@ fn protobuf_model(source: &Source) -> Option<Format> {
         if wire != expected || !matches!(field, 1..=8 | 14 | 20 | 25 | 26) {
             return None;
         }
-        offset = offset.checked_add((used + width) as u64 + if wire == 2 { value } else { 0 })?;
+        offset = offset.checked_add((used + width) as u64)?.checked_add(if wire == 2 { value } else { 0 })?;
         seen |= 1 << field;
         fields += 1;
     }

@@ -11,7 +11,7 @@ use bartizan_core::{Location, Position, printable};
 use thiserror::Error;
 
 use crate::unpacked::Stream;
-use crate::{Budget, Exhausted, Limits};
+use crate::{Budget, Exhausted, Format, Limits};
 
 /// Bytes with a name, a budget and a depth of nesting. Cheap to clone; the bytes are shared.
 ///
@@ -27,6 +27,7 @@ pub struct Source {
     siblings: Rc<BTreeSet<String>>,
     member: String,
     place: Option<Rc<Place>>,
+    loaded_as: Option<Format>,
 }
 
 /// Where a file lies, and the folder that nothing beside it may lead out of.
@@ -102,6 +103,7 @@ impl Source {
             budget: Rc::clone(&self.budget),
             siblings: Rc::default(),
             place: Some(Rc::new(Place { path, root: place.root.clone() })),
+            loaded_as: None,
         })
     }
 
@@ -116,6 +118,7 @@ impl Source {
             siblings: Rc::default(),
             member: name.to_owned(),
             place: None,
+            loaded_as: None,
         }
     }
 
@@ -150,6 +153,7 @@ impl Source {
             siblings: Rc::default(),
             member: member.to_owned(),
             place: None,
+            loaded_as: None,
         }
     }
 
@@ -163,6 +167,17 @@ impl Source {
     pub fn among(mut self, siblings: &Rc<BTreeSet<String>>) -> Self {
         self.siblings = Rc::clone(siblings);
         self
+    }
+
+    /// The same source, which its loader takes for that format whatever the bytes look like.
+    #[must_use]
+    pub fn loaded_as(self, format: Format) -> Self {
+        Self { loaded_as: Some(format), ..self }
+    }
+
+    /// Whether a loader takes it for that format whatever the bytes look like.
+    pub fn is_loaded_as(&self, format: Format) -> bool {
+        self.loaded_as == Some(format)
     }
 
     /// The name for people: path, then `!` before each archive member.

@@ -177,3 +177,71 @@ fn damaged_archives_neither_panic_nor_run_away() {
         }
     }
 }
+
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+#[track_caller]
+fn unwraps(file: &[u8], content: &[u8]) {
+    let (seen, found) = look("model", file, Limits::default());
+    assert!(seen.completeness.is_complete(), "{seen:?}");
+    let contents: Vec<&[u8]> = found.iter().map(|(_, bytes)| bytes.as_slice()).collect();
+    assert_eq!(contents, [content]);
+}
+
+#[test]
+fn a_stream_behind_a_stream_is_read_as_its_reader_reads_it() {
+    let (one, other) = CONTENT.split_at(5);
+    unwraps(&[zlib(b""), zlib(CONTENT)].concat(), CONTENT);
+    unwraps(&[zlib(one), zlib(b""), zlib(other)].concat(), CONTENT);
+    unwraps(&[gzip(one), gzip(other)].concat(), CONTENT);
+    let twice = [CONTENT, CONTENT].concat();
+    unwraps(&[LZMA, LZMA].concat(), &twice);
+    unwraps(&[XZ, XZ].concat(), &twice);
+    unwraps(&[BZIP2, BZIP2].concat(), &twice);
+    unwraps(&[ZSTANDARD, ZSTANDARD].concat(), &twice);
+    unwraps(&[LZ4, LZ4].concat(), &twice);
+}
+
+#[test]
+fn bytes_behind_a_stream_that_are_none_are_a_gap() {
+    for stream in
+        [zlib(CONTENT), gzip(CONTENT), XZ.to_vec(), LZMA.to_vec(), BZIP2.to_vec(), ZSTANDARD.to_vec(), LZ4.to_vec()]
+    {
+        let (seen, _) = look("model", &[&stream[..], b"something else"].concat(), Limits::default());
+        assert!(!seen.completeness.is_complete(), "{seen:?}");
+    }
+}
+
+#[test]
+fn frames_that_decoders_pass_over_hide_nothing() {
+    let skipped = |number: u8, bytes: &[u8]| {
+        let length = u32::try_from(bytes.len()).expect("short").to_le_bytes();
+        [&[0x50 | number, 0x2a, 0x4d, 0x18][..], &length, bytes].concat()
+    };
+    for number in [0, 15] {
+        unwraps(&[&skipped(number, b"abcd")[..], ZSTANDARD].concat(), CONTENT);
+        unwraps(&[&skipped(number, b"")[..], &skipped(1, b"x"), ZSTANDARD, &skipped(2, b"y")].concat(), CONTENT);
+    }
+    let (seen, _) = look("model", &[&skipped(0, b"abcd")[..], LZ4].concat(), Limits::default());
+    assert!(!seen.completeness.is_complete(), "{seen:?}");
+}
+
+#[test]
+fn the_container_of_old_joblib_is_recognised_by_its_bytes() {
+    for (width, length) in [(19, "0x11"), (20, "0x11L"), (19, "11")] {
+        unwraps(&[format!("ZF{length:<width$}").as_bytes(), &zlib(CONTENT)].concat(), CONTENT);
+    }
+    let (seen, _) = look("notes.txt", b"ZFS is a file system, and this is a text about it", Limits::default());
+    assert_eq!(seen.format, Format::Text);
+}
+
+#[test]
+fn a_message_whose_field_is_longer_than_any_file_is_no_model() {
+    let field = [0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0];
+    let source = Source::from_bytes("model", field.to_vec(), Limits::default());
+    assert_eq!(bartizan_inspect::recognise(&source), Format::Unknown);
+}

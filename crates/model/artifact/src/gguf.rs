@@ -3,7 +3,7 @@
 use bartizan_core::{Completeness, Component, ComponentKind, Finding, Link, Rule, Severity, printable};
 use bartizan_inspect::{Findings, Format, Inspect, Limits, ReadError, Source, Tensor, Window};
 
-use crate::template::{Purpose, sign};
+use crate::template::{LONGEST, judged};
 
 const LINKS: &[Link] = &[Link::Atlas("AML.T0010.003"), Link::Cwe(1284)];
 const REMEDY: &str = "Do not load it; fetch it again and compare its digest with the publisher's.";
@@ -63,9 +63,9 @@ impl Inspect for Gguf {
     }
 
     fn inspect(&self, source: &Source, findings: &mut Findings) -> Completeness {
-        let mut reader = Reader { source, window: Window::new(source, 4), findings, alignment: 32 };
+        let mut reader = Reader { source, window: Window::new(source, 4), findings, alignment: 32, unread: None };
         match reader.file() {
-            Ok(()) => Completeness::Complete,
+            Ok(()) => reader.unread.map_or(Completeness::Complete, Completeness::Partial),
             Err(Stop::Lie(what)) => {
                 let at = source.at(reader.window.position());
                 findings.push(Finding::new(&LYING_COUNT, at, &what).with_identity(&what));
@@ -95,6 +95,8 @@ struct Reader<'a, 'v> {
     window: Window<'a>,
     findings: &'a mut Findings<'v>,
     alignment: u64,
+    /// What was not understood on the way.
+    unread: Option<String>,
 }
 
 /// A tensor as the header describes it.
@@ -170,8 +172,12 @@ impl Reader<'_, '_> {
         self.source.budget().operate(1).map_err(ReadError::from)?;
         let key = self.text(256)?;
         let kind = self.word()?;
-        if kind == STRING && (key.contains("chat_template") || key.contains("prompt_template")) {
-            return self.template(&key);
+        if key.contains("chat_template") || key.contains("prompt_template") {
+            match kind {
+                STRING => return self.template(&key),
+                ARRAY => return self.templates(&key),
+                _ => {}
+            }
         }
         if kind == UNSIGNED && key == "general.alignment" {
             self.alignment = u64::from(self.word()?);
@@ -185,14 +191,36 @@ impl Reader<'_, '_> {
         self.value(kind, 0)
     }
 
+    /// Several templates under one key.
+    fn templates(&mut self, key: &str) -> Result<(), Stop> {
+        let (element, count) = (self.word()?, self.long()?);
+        if element != STRING {
+            return self.elements(element, count, 0);
+        }
+        self.fits(count, 8, "array elements")?;
+        for _ in 0..count {
+            self.source.budget().operate(1).map_err(ReadError::from)?;
+            self.template(key)?;
+        }
+        Ok(())
+    }
+
     fn template(&mut self, key: &str) -> Result<(), Stop> {
         let length = self.long()?;
         self.fits(length, 1, "bytes of text")?;
         let offset = self.window.position();
         self.window.skip(length)?;
-        if let Some(found) = sign(self.source, offset, length, Purpose::Template)? {
-            let message = format!("`{key}` holds `{found}`");
+        if length > LONGEST {
+            self.unread.get_or_insert_with(|| format!("`{key}` is too long to be read"));
+        }
+        let bytes = self.source.read(offset, usize::try_from(length.min(LONGEST)).unwrap_or(0))?;
+        let verdict = judged(&String::from_utf8_lossy(&bytes));
+        if let Some(found) = verdict.reaches_out {
+            let message = format!("`{key}` holds `{}`", printable(&found));
             self.findings.push(Finding::new(&HOSTILE_TEMPLATE, self.source.at(offset), &message));
+        }
+        if let Some(problem) = verdict.problem {
+            self.unread.get_or_insert_with(|| format!("`{key}` is not understood: {problem}"));
         }
         Ok(())
     }
@@ -206,24 +234,28 @@ impl Reader<'_, '_> {
             }
             ARRAY if depth < 4 => {
                 let (element, count) = (self.word()?, self.long()?);
-                if let Some(width) = width(element) {
-                    self.fits(count, width, "array elements")?;
-                    return Ok(self.window.skip(count.saturating_mul(width))?);
-                }
-                self.fits(count, 8, "array elements")?;
-                for index in 0..count {
-                    if index % 1024 == 0 {
-                        self.source.budget().operate(1024).map_err(ReadError::from)?;
-                    }
-                    self.value(element, depth + 1)?;
-                }
-                Ok(())
+                self.elements(element, count, depth)
             }
             kind => match width(kind) {
                 Some(width) => Ok(self.window.skip(width)?),
                 None => Err(Stop::Lie(format!("value type {kind} does not exist"))),
             },
         }
+    }
+
+    fn elements(&mut self, element: u32, count: u64, depth: u32) -> Result<(), Stop> {
+        if let Some(width) = width(element) {
+            self.fits(count, width, "array elements")?;
+            return Ok(self.window.skip(count.saturating_mul(width))?);
+        }
+        self.fits(count, 8, "array elements")?;
+        for index in 0..count {
+            if index % 1024 == 0 {
+                self.source.budget().operate(1024).map_err(ReadError::from)?;
+            }
+            self.value(element, depth + 1)?;
+        }
+        Ok(())
     }
 
     fn tensor(&mut self) -> Result<Described, Stop> {

@@ -8,6 +8,8 @@ use bartizan_core::{Completeness, Finding, Link, Rule, Severity, printable};
 use bartizan_inspect::{Findings, Format, Inspect, Limits, Source};
 use serde_json::{Map, Value};
 
+use crate::json;
+
 /// A Lambda layer carries code.
 pub const LAMBDA_CODE: Rule = Rule {
     id: "BZ-KRS-001",
@@ -128,13 +130,10 @@ impl Inspect for KerasConfiguration {
     }
 
     fn claims(&self, source: &Source, format: Format) -> bool {
-        if format != Format::Text {
-            return false;
-        }
         let is_attribute = source.member().ends_with("@model_config") || source.member().ends_with("@training_config");
         let in_archive = source.file_name() == "config.json"
             && (source.has_sibling("metadata.json") || source.has_sibling("model.weights.h5"));
-        is_attribute || in_archive || (source.head(1).starts_with(b"{") && names_a_class(source))
+        is_attribute || in_archive || (json::is_text(source, format) && names_a_class(source))
     }
 
     fn inspect(&self, source: &Source, findings: &mut Findings) -> Completeness {
@@ -144,24 +143,22 @@ impl Inspect for KerasConfiguration {
             Ok(_) => return Completeness::Partial("the Keras configuration is too long to be read".to_owned()),
             Err(error) => return Completeness::Partial(format!("the Keras configuration can't be read: {error}")),
         };
-        match serde_json::from_slice::<Value>(&bytes) {
+        match json::from_bytes(&bytes) {
             Ok(value) => {
                 walk(source, &value, findings);
                 Completeness::Complete
             }
-            Err(error) => {
-                let reason = printable(&error.to_string());
-                Completeness::Partial(format!("the Keras configuration is not understood: {reason}"))
-            }
+            Err(reason) => Completeness::Partial(format!("the Keras configuration is not understood: {reason}")),
         }
     }
 }
 
 /// Whether the top of a JSON object reads like `model.to_json()`.
 fn names_a_class(source: &Source) -> bool {
-    let head = source.head(4096);
-    let holds = |needle: &[u8]| memchr::memmem::find(&head, needle).is_some();
-    holds(b"\"class_name\"") && holds(b"\"config\"")
+    let head = json::head(source, 4096);
+    head.trim_start_matches('\u{feff}').trim_start().starts_with('{')
+        && head.contains("\"class_name\"")
+        && head.contains("\"config\"")
 }
 
 fn walk(source: &Source, value: &Value, findings: &mut Findings) {
@@ -237,8 +234,8 @@ fn short(text: &str) -> String {
 }
 
 /// Looks at the configurations that `keras_metadata.pb` holds.
-pub(crate) fn configuration(source: &Source, json: &[u8], findings: &mut Findings) -> Result<(), String> {
-    let value: Value = serde_json::from_slice(json).map_err(|error| printable(&error.to_string()))?;
+pub(crate) fn configuration(source: &Source, bytes: &[u8], findings: &mut Findings) -> Result<(), String> {
+    let value = json::from_bytes(bytes)?;
     walk(source, &value, findings);
     Ok(())
 }

@@ -7,6 +7,8 @@ pub mod boosted_trees;
 pub mod gguf;
 mod hdf5;
 pub mod hdf5_file;
+mod jinja;
+mod json;
 pub mod keras;
 pub mod not_inspected;
 pub mod npy;
@@ -45,6 +47,7 @@ pub const INSPECTORS: &[&dyn Inspect] = &[
 /// The rules of this crate, by format.
 pub const RULES: &[&[&Rule]] = &[
     pickle::RULES,
+    npy::RULES,
     safetensors::RULES,
     onnx::RULES,
     gguf::RULES,

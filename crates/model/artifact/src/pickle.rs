@@ -5,6 +5,7 @@
 //! that is not on the list of harmless ones is a finding, with the opcodes that prove it.
 
 mod containers;
+mod dtype;
 mod effects;
 mod evidence;
 mod formula;
@@ -19,7 +20,7 @@ mod state;
 mod value;
 
 use bartizan_core::{Completeness, Component, ComponentKind, Finding, Location, Position};
-use bartizan_inspect::{Contents, Findings, Format, Inspect, Limits, Source, Tensor, named_like_a_model};
+use bartizan_inspect::{Contents, Findings, Format, Inspect, Limits, Source, Tensor, named_like_a_model, recognise};
 
 use evidence::Evidence;
 use machine::{Ending, run};
@@ -52,10 +53,13 @@ impl Inspect for Pickle {
     }
 
     fn claims(&self, source: &Source, format: Format) -> bool {
+        if source.is_loaded_as(Format::Pickle) {
+            return true;
+        }
         if crate::torch::is_storage(source) || format == Format::Empty {
             return false;
         }
-        format == Format::Pickle || is_pickle(source, 0) || is_named_pickle(source)
+        format == Format::Pickle || is_pickle(source, 0) || is_named_pickle(source) || imports_at_once(source)
     }
 
     fn inspect(&self, source: &Source, findings: &mut Findings) -> Completeness {
@@ -162,9 +166,36 @@ fn is_named_pickle(source: &Source) -> bool {
     }
 }
 
+/// A file without a name that says so whose first opcodes import something that is not allowed: the import has
+/// happened when the rest breaks. Two words below each other are such an opcode too, so text that says it is
+/// text, and text that goes on with something else, is let be.
+fn imports_at_once(source: &Source) -> bool {
+    const TEXTS: &[&str] = &[
+        "txt", "md", "rst", "in", "cfg", "conf", "ini", "csv", "tsv", "list", "lst", "words", "dic", "log", "toml",
+        "yaml", "yml", "json", "lock", "py", "pyi", "c", "h", "cc", "cpp", "rs", "go", "js", "ts", "sh", "sql",
+    ];
+    if !matches!(recognise(source), Format::Text | Format::Unknown) {
+        return false;
+    }
+    let mut evidence = Evidence::default();
+    let ending = run(source, 0, &mut evidence, Loader::Joblib);
+    let is_at_end = ending.end >= source.length();
+    let extension = source.file_name().rsplit_once('.').map_or("", |(_, extension)| extension);
+    let says_text = TEXTS.iter().any(|known| known.eq_ignore_ascii_case(extension));
+    evidence.names_something_else()
+        && match ending.succeeded {
+            0 => false,
+            1 | 2 if says_text => false,
+            1 | 2 => is_at_end,
+            _ => true,
+        }
+}
+
 fn nested(source: &Source, ending: &Ending, findings: &mut Findings) {
     for (offset, length) in &ending.nested {
         let child = source.slice(&format!("bytes@{offset}"), *offset, *length);
+        let is_archive = matches!(recognise(&child), Format::Zip | Format::Tar);
+        let child = if is_archive { child } else { child.loaded_as(Format::Pickle) };
         let message = format!("{length} bytes at {offset} are a pickle of their own");
         findings.push(Finding::new(&NESTED_PICKLE, source.at(*offset), &message));
         findings.child(child);

@@ -4,7 +4,8 @@ use bartizan_core::{Completeness, Finding, Link, Rule, Severity, printable};
 use bartizan_inspect::{Findings, Format, Inspect, Limits, Source};
 use serde_json::Value;
 
-use crate::template::{Purpose, sign_in};
+use crate::json;
+use crate::template::{Purpose, judged, sign_in};
 
 /// The configuration names Python files of the repository.
 pub const REMOTE_CODE: Rule = Rule {
@@ -44,8 +45,25 @@ pub const COMMAND_IN_CONFIGURATION: Rule = Rule {
     links: &[Link::Atlas("AML.T0010.003"), Link::Cwe(94)],
 };
 
+/// An adapter names a module to import.
+pub const FOREIGN_LIBRARY: Rule = Rule {
+    id: "BZ-REP-004",
+    title: "Adapter imports a module that is no library of models",
+    severity: Severity::High,
+    explanation: "`auto_mapping` of a PEFT adapter names the module of its base model's class. PEFT imports that module and \
+        calls a method of the class, whatever they are, also without `trust_remote_code`.",
+    remedy: "Do not load it unless the module is your own.",
+    links: &[Link::Atlas("AML.T0010.003"), Link::Owasp("LLM03:2025"), Link::Cwe(470)],
+};
+
 /// Every rule about files beside the weights.
-pub const RULES: &[&Rule] = &[&REMOTE_CODE, &HOSTILE_TEMPLATE, &COMMAND_IN_CONFIGURATION];
+pub const RULES: &[&Rule] = &[&REMOTE_CODE, &HOSTILE_TEMPLATE, &COMMAND_IN_CONFIGURATION, &FOREIGN_LIBRARY];
+
+/// Libraries whose classes adapters are made for.
+const MODEL_LIBRARIES: &[&str] =
+    &["transformers", "peft", "diffusers", "sentence_transformers", "timm", "torchvision", "trl"];
+/// Where transformers puts the code of repositories.
+const REPOSITORY_CODE: &str = "transformers_modules";
 
 /// Longest file that is read; tokenizers with large vocabularies reach tens of MiB.
 const LONGEST: u64 = 64 << 20;
@@ -73,7 +91,7 @@ impl Inspect for Repository {
     }
 
     fn claims(&self, source: &Source, format: Format) -> bool {
-        format == Format::Text && kind(source).is_some()
+        json::is_text(source, format) && kind(source).is_some()
     }
 
     fn inspect(&self, source: &Source, findings: &mut Findings) -> Completeness {
@@ -86,15 +104,23 @@ impl Inspect for Repository {
             Err(error) => return Completeness::Partial(format!("the configuration can't be read: {error}")),
         };
         match kind {
-            Kind::Template => template(source, "the template", &String::from_utf8_lossy(&bytes), findings),
-            Kind::Configuration => match serde_json::from_slice::<Value>(&bytes) {
+            Kind::Template => {
+                template(source, "the template", &String::from_utf8_lossy(&bytes), is_jinja(source), findings)
+            }
+            Kind::Configuration => match json::from_bytes(&bytes) {
                 Ok(value) => walk(source, &value, findings),
-                // Not every `config.json` is a model's; what no loader can read, no loader obeys. The text is
-                // looked at all the same.
-                Err(_) => template(source, "the text", &String::from_utf8_lossy(&bytes), findings),
+                // Not every `config.json` is a model's; of one that is, somebody's loader may still read it. The text
+                // is looked at all the same.
+                Err(reason) => {
+                    let seen = template(source, "the text", &String::from_utf8_lossy(&bytes), false, findings);
+                    if CONFIGURATIONS.contains(&source.file_name()) && speaks_of_a_model(source) {
+                        seen.and(Completeness::Partial(format!("the configuration is not understood: {reason}")))
+                    } else {
+                        seen
+                    }
+                }
             },
         }
-        Completeness::Complete
     }
 }
 
@@ -117,10 +143,17 @@ fn kind(source: &Source) -> Option<Kind> {
     Some(if extension == "json" { Kind::Configuration } else { Kind::Template })
 }
 
+/// Whether the file is named like Jinja's own; `.template` and `.tmpl` are written for many other programs too.
+fn is_jinja(source: &Source) -> bool {
+    let extension = source.file_name().rsplit_once('.').map_or("", |(_, extension)| extension);
+    ["jinja", "jinja2", "j2"].iter().any(|known| known.eq_ignore_ascii_case(extension))
+}
+
 fn speaks_of_a_model(source: &Source) -> bool {
     const KEYS: &[&str] = &[
         "chat_template",
         "auto_map",
+        "peft_type",
         "tokenizer_class",
         "custom_pipelines",
         "model_type",
@@ -128,12 +161,13 @@ fn speaks_of_a_model(source: &Source) -> bool {
         "architectures",
         "model_name",
     ];
-    let head = source.head(64 << 10);
-    KEYS.iter().any(|key| memchr::memmem::find(&head, key.as_bytes()).is_some())
+    let head = json::head(source, 64 << 10);
+    KEYS.iter().any(|key| memchr::memmem::find(head.as_bytes(), key.as_bytes()).is_some())
 }
 
-fn walk(source: &Source, value: &Value, findings: &mut Findings) {
+fn walk(source: &Source, value: &Value, findings: &mut Findings) -> Completeness {
     let is_model = speaks_of_a_model(source);
+    let mut completeness = Completeness::Complete;
     let mut pending = vec![("", value)];
     while let Some((key, value)) = pending.pop() {
         match value {
@@ -142,6 +176,8 @@ fn walk(source: &Source, value: &Value, findings: &mut Findings) {
                 for (key, value) in entries {
                     if matches!(key.as_str(), "auto_map" | "custom_pipelines") {
                         remote_code(source, key, value, findings);
+                    } else if key == "auto_mapping" {
+                        adapter(source, value, findings);
                     }
                     pending.push((key, value));
                 }
@@ -149,7 +185,8 @@ fn walk(source: &Source, value: &Value, findings: &mut Findings) {
             Value::String(text) => {
                 let is_template = key.contains("template") || (text.contains("{{") || text.contains("{%"));
                 if is_template {
-                    template(source, key, text, findings);
+                    let is_sure = key.contains("template");
+                    completeness = completeness.and(template(source, key, text, is_sure, findings));
                 } else if is_model
                     && !matches!(key, "content" | "token" | "vocab" | "merges")
                     && let Some(sign) = sign_in(text, Purpose::Metadata)
@@ -161,6 +198,21 @@ fn walk(source: &Source, value: &Value, findings: &mut Findings) {
             _ => {}
         }
     }
+    completeness
+}
+
+/// What an adapter imports: `importlib.import_module(parent_library)` (`peft/auto.py`).
+fn adapter(source: &Source, value: &Value, findings: &mut Findings) {
+    let text = |key: &str| value.get(key).and_then(Value::as_str);
+    let Some(library) = text("parent_library") else { return };
+    let top = library.split('.').next().unwrap_or_default();
+    if MODEL_LIBRARIES.contains(&top) {
+        return;
+    }
+    let class = text("base_model_class").unwrap_or("?");
+    let rule = if top == REPOSITORY_CODE { &REMOTE_CODE } else { &FOREIGN_LIBRARY };
+    let message = format!("`auto_mapping` imports `{}` from `{}`", short(class), short(library));
+    findings.push(Finding::new(rule, source.whole(), &message).with_identity("auto_mapping"));
 }
 
 fn remote_code(source: &Source, key: &str, value: &Value, findings: &mut Findings) {
@@ -183,34 +235,17 @@ fn remote_code(source: &Source, key: &str, value: &Value, findings: &mut Finding
     }
 }
 
-/// Only what Jinja evaluates counts: a template of source code may well say `__init__`.
-fn template(source: &Source, key: &str, text: &str, findings: &mut Findings) {
-    if let Some(sign) = sign_in(&evaluated(text), Purpose::Template) {
-        let message = format!("{} holds `{}`", short(key), sign.trim());
+/// A template, or text that may be one. `is_sure` says that something renders it: then not to understand it is a gap.
+fn template(source: &Source, key: &str, text: &str, is_sure: bool, findings: &mut Findings) -> Completeness {
+    let verdict = judged(text);
+    if let Some(sign) = verdict.reaches_out {
+        let message = format!("{} holds `{}`", short(key), short(&sign));
         findings.push(Finding::new(&HOSTILE_TEMPLATE, source.whole(), &message));
     }
-}
-
-/// What stands between `{{` and `}}` or `{%` and `%}`; an open block reaches to the end.
-fn evaluated(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find(['{']) {
-        let block = rest.get(start..).unwrap_or_default();
-        let end = match block.as_bytes().get(1) {
-            Some(b'{') => "}}",
-            Some(b'%') => "%}",
-            _ => {
-                rest = block.get(1..).unwrap_or_default();
-                continue;
-            }
-        };
-        let length = block.find(end).map_or(block.len(), |place| place + 2);
-        out.push_str(block.get(..length).unwrap_or_default());
-        out.push('\n');
-        rest = block.get(length..).unwrap_or_default();
+    match verdict.problem.filter(|_| is_sure) {
+        Some(problem) => Completeness::Partial(format!("{} is not understood: {problem}", short(key))),
+        None => Completeness::Complete,
     }
-    out
 }
 
 fn short(text: &str) -> String {

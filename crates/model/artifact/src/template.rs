@@ -1,10 +1,9 @@
 //! Text inside model files that code will interpret: chat templates and metadata.
 
-use bartizan_inspect::{ReadError, Source};
+use crate::jinja::{self, Verdict};
 
-/// Bytes of one text that are looked at; longer texts are looked at in overlapping pieces.
-const PIECE: usize = 64 << 10;
-const OVERLAP: usize = 64;
+/// Longest template that is read.
+pub(crate) const LONGEST: u64 = 4 << 20;
 
 /// Attribute names and calls that have no place in a chat template: each is a step of the known
 /// ways out of Jinja's sandbox (CVE-2024-34359 and its variants).
@@ -77,26 +76,40 @@ pub(crate) enum Purpose {
     Metadata,
 }
 
-/// The first sign of code in the text at `offset`, if any.
-pub(crate) fn sign(
-    source: &Source,
-    offset: u64,
-    length: u64,
-    purpose: Purpose,
-) -> Result<Option<&'static str>, ReadError> {
-    let mut start = 0;
-    while start < length {
-        let piece = usize::try_from(length - start).map_or(PIECE, |left| left.min(PIECE));
-        let bytes = source.read(offset.saturating_add(start), piece)?;
-        if let Some(found) = sign_in(&String::from_utf8_lossy(&bytes), purpose) {
-            return Ok(Some(found));
-        }
-        start += if piece > OVERLAP { piece - OVERLAP } else { piece } as u64;
-        if (piece as u64) < PIECE as u64 {
-            break;
-        }
+/// What a template is: how it reaches out of its sandbox, and why it could not be read to the end.
+pub(crate) fn judged(text: &str) -> Verdict {
+    let verdict = jinja::judge(text);
+    match sign_in(&evaluated(text), Purpose::Template) {
+        Some(sign) => Verdict { reaches_out: Some(sign.trim().to_owned()), ..verdict },
+        None => verdict,
     }
-    Ok(None)
+}
+
+/// What stands between `{{` and `}}` or `{%` and `%}`, comments left out; an open block reaches to the end. Only what Jinja evaluates
+/// counts: a template of source code may well say `__init__`.
+fn evaluated(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(['{']) {
+        let block = rest.get(start..).unwrap_or_default();
+        let end = match block.as_bytes().get(1) {
+            Some(b'{') => "}}",
+            Some(b'%') => "%}",
+            Some(b'#') => {
+                rest = block.find("#}").and_then(|end| block.get(end + 2..)).unwrap_or_default();
+                continue;
+            }
+            _ => {
+                rest = block.get(1..).unwrap_or_default();
+                continue;
+            }
+        };
+        let length = block.find(end).map_or(block.len(), |place| place + 2);
+        out.push_str(block.get(..length).unwrap_or_default());
+        out.push('\n');
+        rest = block.get(length..).unwrap_or_default();
+    }
+    out
 }
 
 /// The first sign of code in `text`, if any. Letter case and blanks around dots hide nothing.

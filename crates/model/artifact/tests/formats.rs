@@ -344,3 +344,56 @@ fn boosted_trees_of_every_library_are_read_and_lies_about_their_nodes_named() {
         assert!(!seen.completeness.is_complete(), "{name}: {seen:?}");
     }
 }
+
+/// Text in every encoding that Python's `json.loads` detects.
+fn encoded(text: &str) -> Vec<Vec<u8>> {
+    let short = |order: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(order).collect::<Vec<u8>>();
+    let long = |order: fn(u32) -> [u8; 4]| text.chars().flat_map(|c| order(c.into())).collect::<Vec<u8>>();
+    vec![
+        [&[0xef, 0xbb, 0xbf], text.as_bytes()].concat(),
+        short(u16::to_le_bytes),
+        short(u16::to_be_bytes),
+        [&[0xff, 0xfe], &short(u16::to_le_bytes)[..]].concat(),
+        [&[0xfe, 0xff], &short(u16::to_be_bytes)[..]].concat(),
+        long(u32::to_le_bytes),
+        long(u32::to_be_bytes),
+        [&[0xff, 0xfe, 0, 0], &long(u32::to_le_bytes)[..]].concat(),
+        [&[0, 0, 0xfe, 0xff], &long(u32::to_be_bytes)[..]].concat(),
+    ]
+}
+
+#[test]
+fn configurations_are_read_in_every_encoding_that_python_detects() {
+    let lambda =
+        r#"{"class_name":"Functional","config":{"layers":[{"class_name":"__lambda__","config":{"value":"4wEA"}}]}}"#;
+    let tokenizer = r#"{"tokenizer_class":"T","auto_map":{"AutoTokenizer":["tok.X",null]}}"#;
+    for bytes in encoded(lambda) {
+        flags("config.json", &bytes, "BZ-KRS-001");
+        flags("model.h5@model_config", &bytes, "BZ-KRS-001");
+    }
+    for bytes in encoded(tokenizer) {
+        flags("tokenizer_config.json", &bytes, "BZ-REP-001");
+    }
+    // What only Python takes, and what nobody does.
+    let also =
+        [tokenizer.replace("\"T\"", "NaN"), tokenizer.replace("\"T\"", "[-Infinity, \"\\ud800 NaN \\ud83d\\ude00\"]")];
+    for text in also {
+        flags("tokenizer_config.json", text.as_bytes(), "BZ-REP-001");
+    }
+    let deep = format!("{{\"tokenizer_class\":{}{},{}", "[".repeat(900), "]".repeat(900), &tokenizer[1..]);
+    assert!(!look("tokenizer_config.json", deep.as_bytes()).completeness.is_complete());
+    assert!(!look("model.h5@model_config", b"\xff\xfe{").completeness.is_complete());
+}
+
+#[test]
+fn an_adapter_imports_no_module_but_a_library_of_models() {
+    let with = |library: &str| {
+        format!(r#"{{"peft_type":"LORA","auto_mapping":{{"base_model_class":"X","parent_library":"{library}"}}}}"#)
+    };
+    for library in ["os", "evil.module", "transformersx", ""] {
+        flags("adapter_config.json", with(library).as_bytes(), "BZ-REP-004");
+    }
+    flags("adapter_config.json", with("transformers_modules.somebody.model").as_bytes(), "BZ-REP-001");
+    clean("adapter_config.json", with("transformers.models.llama.modeling_llama").as_bytes());
+    clean("adapter_config.json", br#"{"peft_type":"LORA","auto_mapping":null}"#);
+}

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bartizan_artifact::{
-    boosted_trees, gguf, hdf5_file, keras, onnx, pickle, repository, safetensors, saved_model, tflite, weights,
+    boosted_trees, gguf, hdf5_file, keras, npy, onnx, pickle, repository, safetensors, saved_model, tflite, weights,
 };
 use bartizan_inspect::{mutations, zip};
 
@@ -18,6 +18,14 @@ fn seeds() -> Vec<Vec<u8>> {
         b"\x08\x0a\x3a\x08\x0a\x06\x22\x04Relu\x42\x02\x10\x11".to_vec(),
         b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0aNPK\x01\x02\x14\0\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0aPK\x05\x06\0\0\0\0\x01\0\x01\0\x2f\0\0\0\x20\0\0\0\0\0".to_vec(),
     ];
+    seeds.push(
+        b"\x93NUMPY\x01\0\x46\0{'descr': [('a', '<i4', (2,))], 'fortran_order': False, 'shape': (2,), }".to_vec(),
+    );
+    seeds.push(
+        b"{%- set u = '_' * 2 %}{{ x[u ~ 'a'] | map(attribute='b') }}{% macro m(k, j=1) %}{# c #}{% endmacro %}"
+            .to_vec(),
+    );
+    seeds.push(b"{\0\"\0a\0\"\0:\0N\0a\0N\0}\0".to_vec());
     let header = br#"{"__metadata__":{"a":"b"},"t":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
     seeds.push([&(header.len() as u64).to_le_bytes()[..], header, &[0; 8]].concat());
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
@@ -60,6 +68,7 @@ fn damaged_input_neither_panics_nor_runs_away() {
     for (count, bytes) in mutations(&seeds, 0x5eed).enumerate() {
         let start = Instant::now();
         pickle::fuzz_one(&bytes);
+        npy::fuzz_one(&bytes);
         zip::fuzz_one(&bytes);
         safetensors::fuzz_one(&bytes);
         onnx::fuzz_one(&bytes);

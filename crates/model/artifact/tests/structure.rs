@@ -87,6 +87,9 @@ fn gguf_counts_offsets_and_templates_are_checked() {
     expect("m.gguf", template("{% for m in messages %}{{ m['content'] }}{% endfor %}"), None);
     expect("m.gguf", template("{{ x.__class__.__mro__ }}"), Some("BZ-GGU-003"));
     expect("m.gguf", template("{{ cycler.__init__.__globals__.os.popen('id') }}"), Some("BZ-GGU-003"));
+    expect("m.gguf", template("{{ x[u ~ 'init' ~ u] }}"), Some("BZ-GGU-003"));
+    let several = Gguf::new(0, 1).text("tokenizer.chat_templates").words(&[9, 8]).longs(&[2]);
+    expect("m.gguf", several.text("{{ x }}").text("{{ x | attr(y) }}").data(0), Some("BZ-GGU-003"));
     let tensor = |offset: u64| Gguf::new(1, 0).text("w").words(&[1]).longs(&[8]).words(&[0]).longs(&[offset]);
     expect("m.gguf", tensor(0).data(32), None);
     expect("m.gguf", tensor(64).data(32), Some("BZ-GGU-002"));

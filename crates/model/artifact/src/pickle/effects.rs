@@ -6,6 +6,8 @@ use super::state::{Fault, Machine};
 use super::value::Value;
 use crate::opcodes::{Operation, name};
 
+/// Elements of a tuple, all levels counted, that are always taken for its own and not for one counted many times.
+const HEAVY: u64 = 1 << 22;
 /// Characters of rendered arguments in a proof.
 const SHOWN: usize = 120;
 
@@ -28,6 +30,12 @@ impl Machine<'_> {
     pub(super) fn tuple_from(&mut self, from: usize, operation: Operation) -> Result<(), Fault> {
         self.all_kept_as_data(from, operation);
         let value = self.store.tuple(self.stack.get(from..).unwrap_or_default());
+        if self.store.weight(value) > HEAVY.max(16 * self.operations) {
+            let place = operation.start;
+            self.unfollowed.get_or_insert_with(|| {
+                format!("byte {place}: tuples hold each other so often that whoever hashes them never ends")
+            });
+        }
         self.tuple_holds(value, from);
         self.stack.truncate(from);
         self.push(value)
@@ -76,6 +84,9 @@ impl Machine<'_> {
         if let Some(Verdict::Allowed(usage)) = self.evidence.get(index).map(|import| import.verdict) {
             self.check_use(usage, index, arguments, operation);
         }
+        self.hands_placeholder_on(arguments, operation);
+        self.exhausts_memory(index, arguments, operation);
+        self.dtypes_handed_to(index, arguments);
         let value = self.result(index, arguments);
         self.push(value)
     }
@@ -88,14 +99,17 @@ impl Machine<'_> {
         match (import.module.as_str(), import.name.as_str(), import.verdict) {
             ("joblib.numpy_pickle", "NumpyArrayWrapper", _) => Value::Placeholder(self.placeholders.number()),
             ("numpy", "dtype", _) => match first {
-                Some(name @ Value::Text(_)) => self.placeholders.dtype(name),
+                Some(name @ (Value::Text(_) | Value::Import(_))) => self.placeholders.dtype(name, &self.store),
+                Some(same @ Value::Dtype(_)) => same,
                 _ => Value::Result(index),
             },
-            // A scalar of objects is the object itself.
+            // A scalar of objects is the object itself; of anything else but bytes NumPy makes none.
             ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar", _) => match second {
-                Some(object @ Value::Import(_)) => object,
-                _ => Value::Result(index),
+                Some(Value::Bytes(_) | Value::Text(_) | Value::Plain(_)) | None => Value::Result(index),
+                Some(Value::Result(_)) if !self.may_hold_objects(first) => Value::Result(index),
+                Some(object) => object,
             },
+            ("numpy", "object_", _) => first.unwrap_or(Value::Result(index)),
             (_, _, Verdict::Allowed(Use::Identity)) => first.unwrap_or(Value::Unknown),
             (_, _, Verdict::Allowed(Use::Takes | Use::Reconstruct)) => match first {
                 Some(Value::Import(class)) if self.is_placeholder(class) => {
@@ -106,6 +120,10 @@ impl Machine<'_> {
             },
             _ => self.container(index, arguments).unwrap_or(Value::Result(index)),
         }
+    }
+
+    fn may_hold_objects(&self, dtype: Option<Value>) -> bool {
+        dtype.and_then(|dtype| self.placeholders.layout(dtype)).is_none_or(|layout| layout.holds_objects)
     }
 
     fn is_placeholder(&self, class: u32) -> bool {
@@ -137,6 +155,7 @@ impl Machine<'_> {
             // NEWOBJ runs `__new__` alone, and such a class has none of its own.
             Use::New => operation.code == 0x81 && entries.is_some_and(<[Value]>::is_empty),
             Use::Reconstruct => self.reconstructs(entries),
+            Use::Rebuild => self.rebuilds(entries),
             Use::Encode => match entries {
                 Some([_]) => true,
                 Some([_, codec]) => self.store.as_text(*codec).is_some_and(|codec| CODECS.contains(&codec)),
@@ -159,6 +178,18 @@ impl Machine<'_> {
         }
     }
 
+    /// `torch._tensor._rebuild_from_type_v2(function, type, arguments, state)` calls the function on the arguments and
+    /// gives what comes out the state: the function must be one that rebuilds tensors.
+    fn rebuilds(&mut self, entries: Option<&[Value]>) -> bool {
+        let Some([Value::Import(function), Value::Import(_), Value::Tuple(_), _]) = entries else { return false };
+        let is_reviewed = self.evidence.get(*function).is_some_and(|import| {
+            import.module == "torch._utils"
+                && import.name.starts_with("_rebuild_")
+                && matches!(import.verdict, Verdict::Allowed(Use::Call))
+        });
+        is_reviewed && !entries.unwrap_or_default().iter().any(|entry| self.hands_on(*entry))
+    }
+
     /// `copyreg._reconstructor(class, base, state)` runs the base's `__new__` and `__init__` on state that the
     /// file chooses: the base must be one that may be called.
     pub(super) fn reconstructs(&mut self, entries: Option<&[Value]>) -> bool {
@@ -171,8 +202,10 @@ impl Machine<'_> {
         !matches!(verdict, Some(Verdict::Allowed(usage)) if !matches!(usage, Use::Call | Use::Takes))
     }
 
-    /// A restricted function must be called in place: put into data, others could call it freely.
+    /// A restricted function must be called in place: put into data, others could call it freely. So must a
+    /// placeholder of joblib get its state where it is made: whatever hands it back would give it one unseen.
     pub(super) fn kept_as_data(&mut self, value: Value, operation: Operation) {
+        self.hands_placeholder_on(value, operation);
         let Value::Import(index) = value else { return };
         let restricted = self.evidence.get(index).is_some_and(|import| {
             matches!(import.verdict, Verdict::Allowed(Use::Encode | Use::Nested | Use::Reconstruct))
@@ -185,8 +218,30 @@ impl Machine<'_> {
 
     pub(super) fn all_kept_as_data(&mut self, from: usize, operation: Operation) {
         for place in from..self.stack.len() {
-            if let Some(value @ Value::Import(_)) = self.stack.get(place).copied() {
+            if let Some(value @ (Value::Import(_) | Value::Placeholder(_))) = self.stack.get(place).copied() {
                 self.kept_as_data(value, operation);
+            }
+        }
+    }
+
+    fn hands_placeholder_on(&mut self, value: Value, operation: Operation) {
+        if matches!(value, Value::Placeholder(_)) {
+            let message = format!("{} hands a placeholder of joblib on", name(operation.code));
+            self.evidence.note(&FORBIDDEN_ARGUMENT, operation, message);
+        }
+    }
+
+    /// Takes note of the dtypes that a call could hand back.
+    fn dtypes_handed_to(&mut self, callee: u32, arguments: Value) {
+        let mut pending = vec![(arguments, 0)];
+        while let Some((value, depth)) = pending.pop() {
+            match value {
+                Value::Dtype(number) => self.placeholders.hand_dtype_to(callee, number),
+                Value::Tuple(_) if depth < 4 => {
+                    let entries = self.store.as_tuple(value).unwrap_or_default();
+                    pending.extend(entries.iter().map(|entry| (*entry, depth + 1)));
+                }
+                _ => {}
             }
         }
     }

@@ -27,6 +27,8 @@ pub(super) struct Import {
     call: Option<(u64, u8, String)>,
     /// An object of the class was given state or elements that hold a restricted value.
     pub(super) taken: bool,
+    /// A range of it was made that is longer than memory.
+    pub(super) counts_far: bool,
 }
 
 /// Something else that was seen.
@@ -87,6 +89,7 @@ impl Evidence {
             times: 1,
             call: None,
             taken: false,
+            counts_far: false,
         });
         self.known.insert(key, index);
         Some(index)
@@ -110,6 +113,13 @@ impl Evidence {
     pub(super) fn take(&mut self, index: u32) {
         if let Some(import) = self.imports.get_mut(index as usize) {
             import.taken = true;
+        }
+    }
+
+    /// Takes note that the import made a range of a great many numbers.
+    pub(super) fn count_far(&mut self, index: u32) {
+        if let Some(import) = self.imports.get_mut(index as usize) {
+            import.counts_far = true;
         }
     }
 
@@ -191,13 +201,14 @@ impl Evidence {
 
 impl Import {
     fn is_plausible(&self) -> bool {
-        let identifiers = |path: &str| {
+        let identifiers = |path: &str, also: char| {
             path.split('.').all(|part| {
                 part.starts_with(|c: char| c == '_' || c.is_alphabetic())
-                    && part.chars().all(|c| c == '_' || c.is_alphanumeric())
+                    && part.chars().all(|c| c == '_' || c == also || c.is_alphanumeric())
             })
         };
-        identifiers(&self.module) && identifiers(&self.name)
+        // A module is a file, whose name may have what no identifier has.
+        identifiers(&self.module, '-') && identifiers(&self.name, '_')
     }
 
     fn dotted(&self) -> String {

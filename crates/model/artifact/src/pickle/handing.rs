@@ -5,16 +5,24 @@ use super::formula;
 use super::policy::{Making, Use, Verdict, is_filled, makes};
 use super::rules::{FORBIDDEN_ARGUMENT, SPECIAL_ATTRIBUTE};
 use super::state::{Fault, Machine};
-use super::value::Value;
+use super::value::{Plain, Value};
 use crate::opcodes::{Operation, name};
 
 /// Objects that the pure Python unpickler takes for a dictionary of attributes, though they are none.
 const PASS_FOR_STATE: &[(&str, &str)] = &[
     ("collections", "UserDict"),
+    ("UserDict", "UserDict"),
+    ("UserDict", "IterableUserDict"),
     ("collections", "ChainMap"),
     ("types", "SimpleNamespace"),
+    ("argparse", "Namespace"),
     ("sklearn.utils._bunch", "Bunch"),
+    ("scipy.optimize._optimize", "OptimizeResult"),
+    ("scipy.optimize.optimize", "OptimizeResult"),
 ];
+
+/// Elements of a range, or bytes, that are more than a pickle would not rather spell out.
+const VAST: u32 = 1 << 24;
 
 impl Machine<'_> {
     /// Whether a value is a class that may only be made empty, an object of one, or one that was given such an object.
@@ -165,8 +173,11 @@ impl Machine<'_> {
     /// BUILD gives the object on top its state.
     pub(super) fn given_state(&mut self, state: Value, operation: Operation) -> Result<(), Fault> {
         let top = self.top(operation)?;
+        self.kept_as_data(state, operation);
         self.kept_in(top, state);
         let Value::Result(index) = top else { return Ok(()) };
+        self.placeholders.build_result(index);
+        self.array_state(index, state, operation);
         let parts = match self.store.as_whole_tuple(state) {
             Some([own, slots]) => vec![*own, *slots],
             _ => vec![state],
@@ -198,6 +209,31 @@ impl Machine<'_> {
         Ok(())
     }
 
+    /// An array of NumPy believes its dtype: numbers come as bytes, objects in a list.
+    fn array_state(&mut self, index: u32, state: Value, operation: Operation) {
+        let Some(module) = self.evidence.get(index).map(|import| import.module.as_str()) else { return };
+        if module == "numpy.dtypes" {
+            let message = format!("gives an object of {} state", self.evidence.dotted(index));
+            return self.evidence.note(&FORBIDDEN_ARGUMENT, operation, message);
+        }
+        // (version, shape, dtype, order, data), and more of a masked array.
+        let Some([_, _, dtype, _, data, ..]) = self.store.as_tuple(state).filter(|_| module.starts_with("numpy"))
+        else {
+            return;
+        };
+        let (dtype, data) = (*dtype, *data);
+        let lies = match (self.placeholders.layout(dtype), data) {
+            (Some(layout), Value::List(_)) => !layout.holds_objects,
+            (Some(layout), Value::Bytes(_) | Value::Text(_)) => layout.holds_objects,
+            _ => false,
+        };
+        self.placeholders.use_dtype(dtype);
+        if lies {
+            let message = "gives an array data that its dtype contradicts".to_owned();
+            self.evidence.note(&FORBIDDEN_ARGUMENT, operation, message);
+        }
+    }
+
     fn evaluates_formula(&mut self, state: Value, operation: Operation) {
         let formula = match state {
             Value::Dict(number) if !self.containers.has_computed_key(number) => self.placeholders.formula(number),
@@ -211,6 +247,42 @@ impl Machine<'_> {
         if !is_plain {
             let formula = formula.flatten().map_or_else(String::new, |text| format!(" {}", self.render(text)));
             let message = format!("has statsmodels evaluate a formula{formula} as Python code");
+            self.evidence.note(&FORBIDDEN_ARGUMENT, operation, message);
+        }
+    }
+}
+
+impl Machine<'_> {
+    /// A few bytes of a pickle must not make a loader fill its memory or run for ever.
+    pub(super) fn exhausts_memory(&mut self, callee: u32, arguments: Value, operation: Operation) {
+        let Some(import) = self.evidence.get(callee) else { return };
+        let entries = self.store.as_tuple(arguments).unwrap_or_default();
+        let is_builtin = matches!(import.module.as_str(), "builtins" | "__builtin__");
+        let is_vast = |entry: &Value| match entry {
+            Value::Integer(number) => number.unsigned_abs() > VAST,
+            Value::Plain(Plain::Number | Plain::TorchMagic) | Value::Result(_) | Value::Unknown => true,
+            _ => false,
+        };
+        let mut problem = None;
+        if is_builtin && matches!(import.name.as_str(), "range" | "xrange") {
+            if entries.iter().any(is_vast) {
+                return self.evidence.count_far(callee);
+            }
+        } else if is_builtin && matches!(import.name.as_str(), "bytearray" | "bytes") {
+            let is_number = matches!(entries, [Value::Integer(_) | Value::Plain(Plain::Number | Plain::TorchMagic)]);
+            problem = (is_number && entries.iter().any(is_vast)).then_some("a number of bytes that fill the memory");
+        }
+        for entry in entries {
+            let Value::Result(made) = entry else { continue };
+            let Some(source) = self.evidence.get(*made) else { continue };
+            if source.counts_far {
+                problem = Some("a range that fills the memory");
+            } else if source.module == "itertools" && import.module != "itertools" {
+                problem = Some("an iterator that may have no end");
+            }
+        }
+        if let Some(problem) = problem {
+            let message = format!("calls {} with {problem}", self.evidence.dotted(callee));
             self.evidence.note(&FORBIDDEN_ARGUMENT, operation, message);
         }
     }

@@ -4,12 +4,18 @@
 //! the placeholder, where `joblib.load` takes them off the file before it goes on with opcodes. How
 //! many bytes that are follows from the placeholder's state: shape, dtype, alignment.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use super::dtype::{Doubt, Dtype, Field, Layout};
 use super::value::{Store, Value};
 
 /// Placeholders that are followed in one pickle.
 const MOST: usize = 1 << 16;
+
+/// Most words of a bit set over dictionaries.
+const OTHERS: usize = 1 << 20;
+/// Dtypes kept of those that one function was given.
+const MOST_HANDED: usize = 256;
 
 /// Keys of dictionaries that are taken note of; `?` stands for one that can't be read.
 const WATCHED: &[&str] =
@@ -26,13 +32,6 @@ struct Settings {
     formula: Option<Value>,
     /// Set when a key that can't be read may have been any of these.
     is_unclear: bool,
-}
-
-/// What a NumPy dtype is, as far as joblib goes by it.
-#[derive(Clone, Copy, Debug)]
-struct Dtype {
-    name: Value,
-    state: Option<Value>,
 }
 
 /// What follows the BUILD of a placeholder.
@@ -54,6 +53,16 @@ pub(super) enum Array {
 pub(super) struct Placeholders {
     states: HashMap<u32, Settings>,
     dtypes: HashMap<u32, Dtype>,
+    /// Dtypes that were handed to an imported function.
+    handed: HashMap<u32, HashSet<u32>>,
+    /// Set when any dtype may have been changed.
+    is_unclear: bool,
+    /// Fields that a dictionary lists.
+    fields: HashMap<u32, Vec<Field>>,
+    /// Dictionaries that dtypes keep as their fields.
+    sealed: HashSet<u32>,
+    /// A bit for each dictionary that holds anything but fields.
+    others: Vec<u64>,
     last_built: u32,
     next: u32,
 }
@@ -66,24 +75,114 @@ impl Placeholders {
     }
 
     /// A dtype that was just made from its name.
-    pub(super) fn dtype(&mut self, name: Value) -> Value {
+    pub(super) fn dtype(&mut self, name: Value, store: &Store) -> Value {
         let number = self.number();
         if self.dtypes.len() < MOST {
-            self.dtypes.insert(number, Dtype { name, state: None });
+            self.dtypes.insert(number, Dtype::named(name, store));
         }
         Value::Dtype(number)
     }
 
+    /// A call was given a dtype, which may be what it hands back.
+    pub(super) fn hand_dtype_to(&mut self, callee: u32, dtype: u32) {
+        let all = self.handed.entry(callee).or_default();
+        if all.len() < MOST_HANDED {
+            all.insert(dtype);
+        }
+    }
+
+    /// What a call gave is given state: that is no longer known of any dtype which such a call was given.
+    pub(super) fn build_result(&mut self, callee: u32) {
+        let Some(handed) = self.handed.remove(&callee) else { return };
+        self.is_unclear |= handed.len() >= MOST_HANDED;
+        for number in handed {
+            if let Some(dtype) = self.dtypes.get_mut(&number) {
+                dtype.layout = None;
+            }
+        }
+    }
+
+    /// What the elements of a dtype are, as far as is known.
+    pub(super) fn layout(&self, dtype: Value) -> Option<Layout> {
+        let Value::Dtype(number) = dtype else { return None };
+        self.dtypes.get(&number)?.layout.filter(|_| !self.is_unclear)
+    }
+
+    /// An array is made of a dtype: its state may not change any more.
+    pub(super) fn use_dtype(&mut self, dtype: Value) {
+        if let Value::Dtype(number) = dtype
+            && let Some(dtype) = self.dtypes.get_mut(&number)
+        {
+            dtype.is_used = true;
+        }
+    }
+
     /// A dtype is given state, which may change its size and whether it holds objects.
-    pub(super) fn build_dtype(&mut self, number: u32, state: Value) {
+    pub(super) fn build_dtype(&mut self, number: u32, state: Value, store: &Store) -> Result<(), Doubt> {
+        let Some(dtype) = self.dtypes.get(&number).copied() else { return Err(Doubt::Unclear) };
+        let built = if dtype.is_built || dtype.is_used {
+            Err(Doubt::Lie("changes a dtype after it was made"))
+        } else {
+            dtype.built(state, store, &|fields| self.fields_of(fields), &|part| self.layout(part))
+        };
         if let Some(dtype) = self.dtypes.get_mut(&number) {
-            // A second state lies over the first: whatever that gives is not followed.
-            dtype.state = Some(if dtype.state.is_some() { Value::Unknown } else { state });
+            (dtype.is_built, dtype.layout) = (true, built.as_ref().ok().copied());
+        }
+        // NumPy keeps the dictionary of fields and the dtypes in it.
+        if let Some(Value::Dict(fields)) = store.as_tuple(state).and_then(|entries| entries.get(4)) {
+            let parts: Vec<Value> = self.fields.get(fields).into_iter().flatten().map(|field| field.dtype).collect();
+            parts.into_iter().for_each(|part| self.use_dtype(part));
+            if self.sealed.len() < MOST {
+                self.sealed.insert(*fields);
+            }
+        }
+        if let Some([base, _]) = store.as_tuple(state).and_then(|entries| store.as_tuple(*entries.get(2)?)) {
+            self.use_dtype(*base);
+        }
+        built.map(|_| ())
+    }
+
+    /// Whether a dictionary is one of fields that a dtype keeps.
+    pub(super) fn is_sealed(&self, dictionary: u32) -> bool {
+        self.sealed.contains(&dictionary)
+    }
+
+    /// The fields that a dictionary lists, where it lists nothing else.
+    fn fields_of(&self, dictionary: Value) -> Option<Vec<Field>> {
+        let Value::Dict(number) = dictionary else { return None };
+        let (place, bit) = (number as usize / 64, number % 64);
+        if place >= OTHERS || self.others.get(place).is_some_and(|word| word >> bit & 1 != 0) {
+            return None;
+        }
+        Some(self.fields.get(&number).cloned().unwrap_or_default())
+    }
+
+    /// Takes note of an entry of a dictionary that may come to list the fields of a dtype.
+    fn set_field(&mut self, dictionary: u32, value: Value, store: &Store) {
+        let entries = store.as_tuple(value).unwrap_or_default();
+        if let Some(dtype @ Value::Dtype(_)) = entries.first()
+            && (self.fields.len() < MOST || self.fields.contains_key(&dictionary))
+        {
+            let fields = self.fields.entry(dictionary).or_default();
+            if fields.len() < MOST {
+                fields.push(Field { dtype: *dtype, offset: entries.get(1).copied() });
+                return;
+            }
+        }
+        let place = dictionary as usize / 64;
+        if place < OTHERS {
+            if self.others.len() <= place {
+                self.others.resize(place + 1, 0);
+            }
+            if let Some(word) = self.others.get_mut(place) {
+                *word |= 1 << (dictionary % 64);
+            }
         }
     }
 
     /// Takes note of `dictionary[key] = value`.
     pub(super) fn set(&mut self, dictionary: u32, key: Value, value: Value, store: &Store) {
+        self.set_field(dictionary, value, store);
         let text = match key {
             Value::Text(_) => store.as_text(key).unwrap_or_default(),
             Value::Plain(_) | Value::Integer(_) | Value::Bytes(_) | Value::Tuple(_) => return,
@@ -125,9 +224,11 @@ impl Placeholders {
         let Value::Dict(dictionary) = state else { return Err(unclear()) };
         let settings = self.states.get(&dictionary).filter(|settings| !settings.is_unclear).ok_or_else(unclear)?;
         let shape = settings.shape.and_then(|shape| store.as_whole_tuple(shape)).ok_or_else(unclear)?;
-        let Some(Value::Dtype(dtype)) = settings.dtype else { return Err(unclear()) };
-        let dtype = self.dtypes.get(&dtype).ok_or_else(unclear)?;
-        let Some(mut length) = dtype.item(store).ok_or_else(unclear)? else { return Ok(Array::Objects) };
+        let layout = settings.dtype.and_then(|dtype| self.layout(dtype)).ok_or_else(unclear)?;
+        if layout.holds_objects {
+            return Ok(Array::Objects);
+        }
+        let mut length = layout.size;
         for dimension in shape {
             let Value::Integer(dimension) = dimension else { return Err(unclear()) };
             let dimension = u64::try_from(*dimension).map_err(|_| unclear())?;
@@ -140,40 +241,5 @@ impl Placeholders {
             Some(_) => return Err(unclear()),
         };
         Ok(Array::Bytes { length, padded })
-    }
-}
-
-impl Dtype {
-    /// Bytes of one element: `Some(None)` when elements are objects, `None` when it is not known.
-    #[expect(clippy::option_option, reason = "objects have no size, unknown types no answer")]
-    fn item(self, store: &Store) -> Option<Option<u64>> {
-        let mut characters = store.as_text(self.name)?.chars();
-        let kind = characters.next()?;
-        let digits = characters.as_str();
-        let number: Option<u64> = if digits.is_empty() { None } else { Some(digits.parse().ok()?) };
-        let (size, is_flexible) = match (kind, number) {
-            ('O', None | Some(4 | 8)) => (8, false),
-            ('?', None) => (1, false),
-            ('b' | 'i' | 'u' | 'f' | 'c' | 'M' | 'm', Some(size)) => (size, false),
-            ('S' | 'a' | 'V', Some(size)) => (size, true),
-            ('U', Some(size)) => (size.checked_mul(4)?, true),
-            _ => return None,
-        };
-        // (version, byte order, subarray, names, fields, size, alignment, flags), and metadata from version 4 on.
-        let mut holds_objects = kind == 'O';
-        if let Some(state) = self.state {
-            let entries = store.as_tuple(state)?;
-            let Some(Value::Integer(flags)) = entries.get(7) else { return None };
-            // NPY_ITEM_HASOBJECT
-            holds_objects = flags & 1 != 0;
-            let stated = entries.get(5);
-            let agrees = matches!(stated, Some(Value::Integer(stated)) if u64::try_from(*stated) == Ok(size));
-            if is_flexible && !agrees {
-                return None;
-            }
-        } else if kind == 'V' {
-            return None;
-        }
-        Some((!holds_objects).then_some(size))
     }
 }

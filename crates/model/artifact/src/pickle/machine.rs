@@ -7,11 +7,12 @@
 use bartizan_inspect::{Source, Window};
 
 use super::containers::Containers;
+use super::dtype::Doubt;
 use super::evidence::Evidence;
 use super::frames::Frames;
 use super::joblib::{Array, Placeholders};
 use super::memo::Memo;
-use super::rules::{EXTENSION_CODE, LYING_FRAME};
+use super::rules::{EXTENSION_CODE, FORBIDDEN_ARGUMENT, LYING_FRAME};
 use super::state::{Fault, Loader, Machine, STACK};
 use super::value::{Plain, Store, Value};
 use crate::opcodes::{Argument, LexError, Lexer, Operation};
@@ -32,6 +33,8 @@ pub(super) struct Ending {
     pub(super) problem: Option<String>,
     /// Opcodes that ran.
     pub(super) operations: u64,
+    /// Those that did not fail.
+    pub(super) succeeded: u64,
     /// Byte strings in the file that look like pickles, and arguments that are loaded as files.
     pub(super) nested: Vec<(u64, u64)>,
     /// Text, with its opcode, that reads like an encoded pickle.
@@ -65,7 +68,7 @@ fn run_at(source: &Source, offset: u64, evidence: &mut Evidence, loader: Loader,
         encoded: Vec::new(),
         unfollowed: None,
     };
-    let mut last = offset;
+    let (mut last, mut succeeded) = (offset, 0);
     let outcome = loop {
         let operation = match machine.lexer.next() {
             Ok(operation) => operation,
@@ -85,6 +88,7 @@ fn run_at(source: &Source, offset: u64, evidence: &mut Evidence, loader: Loader,
         if let Err(Fault(reason)) = machine.step(operation) {
             break Err(Fault(format!("byte {}: {reason}", operation.start)));
         }
+        succeeded += 1;
     };
     let overflowed = machine.store.overflowed.then(|| "too many tuples to follow".to_owned());
     let (result, problem) = match outcome {
@@ -96,6 +100,7 @@ fn run_at(source: &Source, offset: u64, evidence: &mut Evidence, loader: Loader,
         result,
         problem,
         operations: machine.operations,
+        succeeded,
         nested: machine.nested,
         encoded: machine.encoded,
         arrays: machine.arrays,
@@ -198,6 +203,7 @@ impl Machine<'_> {
                 let value = self.pop(operation)?;
                 let key = self.pop(operation)?;
                 if let Value::Dict(number) = self.top(operation)? {
+                    self.keeps_fields(number, operation);
                     self.set(number, key, value);
                 }
                 self.kept_in_top(value, operation)?;
@@ -208,6 +214,7 @@ impl Machine<'_> {
                 self.keys(from, operation);
                 if let Some(Value::Dict(number)) = from.checked_sub(1).and_then(|below| self.stack.get(below)).copied()
                 {
+                    self.keeps_fields(number, operation);
                     self.settings(from, number);
                 }
                 self.all_kept_below(from);
@@ -287,6 +294,14 @@ impl Machine<'_> {
         }
     }
 
+    /// The fields of a dtype must not change any more.
+    fn keeps_fields(&mut self, dictionary: u32, operation: Operation) {
+        if self.placeholders.is_sealed(dictionary) {
+            let message = "changes the fields of a dtype after it was made".to_owned();
+            self.evidence.note(&FORBIDDEN_ARGUMENT, operation, message);
+        }
+    }
+
     /// `torch.save` before 1.6 names classes of modules by persistent id, `('module', class, file, source)`,
     /// and the loader hands the class out.
     fn persistent(&mut self, id: Value, operation: Operation) -> Value {
@@ -324,7 +339,14 @@ impl Machine<'_> {
         let number = match self.top(operation)? {
             Value::Placeholder(number) => number,
             Value::Dtype(number) => {
-                self.placeholders.build_dtype(number, state);
+                match self.placeholders.build_dtype(number, state, &self.store) {
+                    Err(Doubt::Lie(lie)) => self.evidence.note(&FORBIDDEN_ARGUMENT, operation, lie.to_owned()),
+                    Err(Doubt::Unclear) => {
+                        let place = operation.start;
+                        self.unfollowed.get_or_insert_with(|| format!("byte {place}: the state of a dtype is unclear"));
+                    }
+                    Ok(()) => {}
+                }
                 return Ok(());
             }
             _ => return Ok(()),

@@ -21,6 +21,8 @@ pub(super) enum Use {
     Reconstruct,
     /// Named but not called, such as a dtype.
     Name,
+    /// Called as `_rebuild_from_type_v2(function, type, arguments, state)` with a function that rebuilds tensors.
+    Rebuild,
     /// Called as `_codecs.encode(text, codec)` with a codec that every Python has built in.
     Encode,
     /// Called with literal bytes that hold a model file of their own, which are then inspected.
@@ -169,6 +171,7 @@ impl Policy {
                 Some("identity") => Use::Identity,
                 Some("reconstruct") => Use::Reconstruct,
                 Some("name") => Use::Name,
+                Some("rebuild") => Use::Rebuild,
                 Some("encode") => Use::Encode,
                 Some("nested") => Use::Nested,
                 _ => Use::Call,

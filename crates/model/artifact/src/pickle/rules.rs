@@ -104,7 +104,8 @@ pub const FORBIDDEN_ARGUMENT: Rule = Rule {
     title: "Pickle uses a restricted function outside its rule",
     severity: Severity::High,
     explanation: "The function is harmless with the arguments that picklers give it and allowed with those only: here it is \
-        called with others, or handed to another function that may call it.",
+        called with others, handed to another function that may call it, or makes an object whose state contradicts \
+        itself, which compiled code believes.",
     remedy: REMEDY,
     links: LINKS,
 };

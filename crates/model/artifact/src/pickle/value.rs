@@ -62,6 +62,8 @@ pub(super) struct Store {
     bytes: Vec<(u64, u64)>,
     entries: Vec<Value>,
     tuples: Vec<(u32, u32, u32)>,
+    /// By number of a tuple: its elements, those of tuples in it included.
+    weights: Vec<u64>,
     pub(super) overflowed: bool,
 }
 
@@ -97,6 +99,8 @@ impl Store {
         }
         let start = number(self.entries.len());
         self.entries.extend(entries.iter().take(KEPT));
+        let weight = entries.iter().fold(1_u64, |weight, entry| weight.saturating_add(self.weight(*entry)));
+        self.weights.push(weight);
         self.tuples.push((start, number(entries.len().min(KEPT)), number(entries.len())));
         Value::Tuple(number(self.tuples.len() - 1))
     }
@@ -126,6 +130,18 @@ impl Store {
         let Value::Tuple(index) = value else { return None };
         let (start, kept, total) = *self.tuples.get(index as usize)?;
         self.entries.get(start as usize..(start + kept) as usize).filter(|_| kept == total)
+    }
+
+    /// Elements of a tuple, counted as often as they are reached; 1 for anything else.
+    pub(super) fn weight(&self, value: Value) -> u64 {
+        let Value::Tuple(index) = value else { return 1 };
+        self.weights.get(index as usize).copied().unwrap_or(1)
+    }
+
+    /// How many entries a tuple has, those that are not kept included.
+    pub(super) fn tuple_length(&self, value: Value) -> Option<usize> {
+        let Value::Tuple(index) = value else { return None };
+        self.tuples.get(index as usize).map(|(_, _, total)| *total as usize)
     }
 
     /// The value as Python would write it, at most about `room` characters; `import` names imports.

@@ -313,7 +313,7 @@ fn an_answer_as_a_whole_is_masked_by_the_names_in_it() {
     let mut answer = json!({
         "id": "msg_1", "type": "message", "content": [
             { "type": "text", "text": "Write to jane@example.org" },
-            { "type": "tool_use", "id": "toolu_1", "name": "f", "input": { "id": "jane@example.org", "password": ["Hunter2", "x9Qa7"].concat(), "card": 4_111_111_111_111_111_u64 } },
+            { "type": "tool_use", "id": "toolu_1", "name": "f", "input": { "id": "jane@example.org", "password": (["Hunter2", "x9Qa7"].concat()), "card": 4_111_111_111_111_111_u64 } },
         ],
     });
     let mut values = Values::new(&rules());

@@ -26,7 +26,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 BODY = json.dumps({"model": "mock", "messages": [{"role": "user", "content": "x" * 85}]})
+# Keys, policies, limits, ledger, metrics; what looks into answers is measured with --inspect.
 LIMITS = "[gateway]\nrequests_per_second = 4000000\nburst = 4000000\n"
+DOOR = '[gateway.redaction]\nmode = "off"\n'
+INSPECT = '[gateway.redaction]\nmode = "enforce"\n'
 
 
 def free_port() -> int:
@@ -68,7 +71,7 @@ class Bartizan:
 
     def __init__(self, folder: Path, arguments: list[str]):
         folder.mkdir()
-        (folder / "bartizan.toml").write_text(LIMITS)
+        (folder / "bartizan.toml").write_text(LIMITS + (INSPECT if "--inspect" in sys.argv else DOOR))
         environment = {**os.environ, "XDG_STATE_HOME": str(folder / "xdg"), "TOKIO_WORKER_THREADS": "1"}
         began = time.perf_counter()
         self.process = subprocess.Popen(
@@ -109,6 +112,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--requests", type=int, default=200_000)
+    parser.add_argument("--inspect", action="store_true", help="with secrets and personal data masked in answers")
     parser.add_argument("--no-build", action="store_true", help="measure the binaries that lie there")
     arguments = parser.parse_args()
     for tool in ("nginx", "wrk"):

@@ -7,7 +7,7 @@ use bartizan_respond::Notification;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -54,11 +54,7 @@ pub(crate) async fn deliver(house: Arc<House>, mut stopped: watch::Receiver<bool
 }
 
 fn client() -> Option<HttpsClient> {
-    let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::aws_lc_rs::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .ok()?
-        .with_webpki_roots()
-        .with_no_client_auth();
+    let tls = bartizan_gateway::outgoing_tls().ok()?;
     let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
     Some(Client::builder(TokioExecutor::new()).build(connector))
 }

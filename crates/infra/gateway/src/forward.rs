@@ -1,5 +1,6 @@
 //! Answers of an upstream, streamed.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,10 +33,8 @@ impl Gateway {
     ) -> Result<Done, Refusal> {
         let settings = &course.chain.settings;
         let head = admission.head;
-        let mut headers = parts.headers.clone();
-        if let Some(guard) = &course.chain.output {
-            guard.ask_for_plain(&mut headers);
-        }
+        let guard = course.chain.output.as_ref();
+        let headers = guard.map_or(Cow::Borrowed(&parts.headers), |guard| guard.ask_for_plain(&parts.headers));
         let sent = proxy.send(head.method.clone(), &head.target, &headers, body);
         let sent = tokio::time::timeout(Duration::from_secs(settings.answer_seconds), sent);
         let answer = if settings.durability == Durability::Strict {
@@ -59,7 +58,7 @@ impl Gateway {
             }
         };
         let (tally, patience) = (Tally::default(), Duration::from_secs(settings.answer_seconds));
-        let (upstream, body) = redaction::guard(course.chain.output.as_ref(), upstream, &tally, patience).await?;
+        let (upstream, body) = redaction::guard(guard, upstream, &tally, patience).await?;
         let kind = upstream.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let mut hold = admission.hold.take();
         if let Some(hold) = &mut hold {

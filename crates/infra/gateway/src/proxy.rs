@@ -14,7 +14,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{AUTHORIZATION, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, Uri};
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -22,6 +22,7 @@ use thiserror::Error;
 use tokio::time::{Instant, Sleep};
 
 use crate::answer::AnswerError;
+use crate::outgoing::outgoing_tls;
 use crate::quota::Hold;
 
 /// Why an upstream can't be used.
@@ -87,11 +88,7 @@ impl Proxy {
         connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(Duration::from_secs(5)));
-        let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::aws_lc_rs::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .map_err(|_| wrong())?
-            .with_webpki_roots()
-            .with_no_client_auth();
+        let tls = outgoing_tls().map_err(|_| wrong())?;
         let connector =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
@@ -207,10 +204,7 @@ impl<B: Body, F: FnOnce(Ended, u64, Option<serde_json::Value>)> Watched<B, F> {
 
     fn end(&mut self, ended: Ended) {
         if let Some(report) = self.report.take() {
-            let usage = self.metered.hold.take().map(|mut hold| {
-                let usage = hold.finish();
-                hold.record(usage)
-            });
+            let usage = self.metered.hold.take().map(|mut hold| hold.finish());
             report(ended, self.bytes, usage);
         }
     }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bartizan_core::printable;
+use bartizan_gateway::outgoing_tls;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode, Uri};
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
@@ -31,11 +32,8 @@ pub(super) fn fetch(url: &str) -> anyhow::Result<(String, Vec<u8>)> {
 }
 
 async fn get(url: &str) -> anyhow::Result<Vec<u8>> {
-    let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::aws_lc_rs::default_provider().into())
-        .with_safe_default_protocol_versions()?
-        .with_webpki_roots()
-        .with_no_client_auth();
-    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+    let connector =
+        HttpsConnectorBuilder::new().with_tls_config(outgoing_tls()?).https_or_http().enable_http1().build();
     let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build(connector);
     let mut address: Uri = url.parse().context("it is not a URL")?;
     for _ in 0..=REDIRECTS {

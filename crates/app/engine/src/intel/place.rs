@@ -79,15 +79,19 @@ impl Intel {
     /// How old the oldest source is on a day (`YYYY-MM-DD`), by the newest of its records; `None`
     /// where no source is dated.
     pub fn age_in_days(&self, day: &str) -> Option<i64> {
-        let sources = self.index.sources();
-        sources.iter().filter_map(|source| Some(days(day)? - days(&source.newest)?)).max()
+        Some(days(day)? - days(&self.oldest()?.newest)?)
+    }
+
+    /// The source whose records end first; `None` where no source is dated.
+    fn oldest(&self) -> Option<&SourceSummary> {
+        let dated = |source: &&SourceSummary| days(&source.newest).is_some();
+        self.index.sources().iter().filter(dated).min_by(|one, other| one.newest.cmp(&other.newest))
     }
 
     /// What to tell the user where the index is old on a day.
     pub fn warning(&self, day: &str) -> Option<String> {
         let age = self.age_in_days(day).filter(|age| *age > OLD_AFTER_DAYS)?;
-        let dated = |source: &&SourceSummary| days(&source.newest).is_some();
-        let oldest = self.index.sources().iter().filter(dated).min_by(|one, other| one.newest.cmp(&other.newest))?;
+        let oldest = self.oldest()?;
         let (name, newest) = (printable(&oldest.name), printable(&oldest.newest));
         Some(format!(
             "advisories of `{name}` end at {newest}, {age} days ago; get a newer copy and `bartizan intel import` it"

@@ -44,8 +44,8 @@ mod tests {
 
     #[test]
     fn both_fields_are_lists_of_structured_items() {
-        let standing = |unit, rest| Standing {
-            quota: format!("principal-{}-hour", unit_name(unit)),
+        let standing = |unit: Unit, rest| Standing {
+            quota: format!("principal-{}-hour", unit.as_str()),
             unit,
             limit: 100,
             rest,
@@ -62,9 +62,5 @@ mod tests {
         assert_eq!(headers[LIMIT], r#""principal-tokens-hour";r=3;t=7, "principal-requests-hour";r=0;t=7"#);
         describe(&mut headers, &[]);
         assert!(headers.is_empty());
-    }
-
-    fn unit_name(unit: Unit) -> &'static str {
-        unit.as_str()
     }
 }

@@ -65,8 +65,8 @@ impl Hold {
         Ok(())
     }
 
-    /// The answer has ended, or will not come: what it used is what it is charged.
-    pub(crate) fn finish(&mut self) -> Usage {
+    /// The answer has ended, or will not come: charges what it used, and says what to record.
+    pub(crate) fn finish(&mut self) -> serde_json::Value {
         let usage = match &mut self.meter {
             Some(meter) => {
                 meter.finish();
@@ -75,7 +75,7 @@ impl Hold {
             None => Usage { answer: 0, ..self.asked },
         };
         self.charge(usage);
-        usage
+        self.record(usage)
     }
 
     /// An answer of so many bytes has been made here, not by an upstream: charges it and says what to record.
@@ -86,7 +86,7 @@ impl Hold {
     }
 
     /// For the completion's ledger entry: what was charged, so that a restart forgives nothing.
-    pub(crate) fn record(&self, usage: Usage) -> serde_json::Value {
+    fn record(&self, usage: Usage) -> serde_json::Value {
         json!({
             "model": recordable(&self.model),
             "prompt_tokens": usage.prompt,

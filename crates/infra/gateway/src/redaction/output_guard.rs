@@ -1,5 +1,6 @@
 //! What is asked of an answer, and what is told of it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bartizan_core::{Event, Outcome};
@@ -37,10 +38,12 @@ impl OutputGuard {
     }
 
     /// Asks the upstream for answers that can be read.
-    pub(crate) fn ask_for_plain(&self, headers: &mut HeaderMap) {
+    pub(crate) fn ask_for_plain<'a>(&self, headers: &'a HeaderMap) -> Cow<'a, HeaderMap> {
+        let mut headers = Cow::Borrowed(headers);
         if self.enforces {
-            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            headers.to_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
+        headers
     }
 
     /// Adds what was masked, or would have been, to the entry of an answer, and counts it.

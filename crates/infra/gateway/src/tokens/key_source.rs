@@ -8,11 +8,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
 use hyper::header::{ACCEPT, CONTENT_ENCODING, USER_AGENT};
 use hyper::{Request, StatusCode, Uri};
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::io::AsyncReadExt as _;
+
+use crate::outgoing::outgoing_tls;
 
 /// Largest document in bytes.
 const DOCUMENT_BYTES: usize = 256 << 10;
@@ -122,11 +124,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 fn client() -> Option<Client<HttpsConnector<HttpConnector>, Empty<Bytes>>> {
-    let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::aws_lc_rs::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .ok()?
-        .with_webpki_roots()
-        .with_no_client_auth();
+    let tls = outgoing_tls().ok()?;
     let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
     // Minutes lie between two fetches: a kept connection would only be a broken one.
     Some(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector))

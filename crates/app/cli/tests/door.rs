@@ -180,9 +180,10 @@ fn oversized_and_ambiguous_requests_are_refused() {
     for path in ["/v2/models/%64igits/infer", "/v2//models/digits/infer", "/v2/models/../models/digits/infer"] {
         assert_eq!(daemon.post(key, path, b"{}").status, 400, "{path}");
     }
-    for path in ["/v2/repository/index", "/metrics", "/admin", "/v2/models/digits/load"] {
+    for path in ["/metrics", "/admin", "/v2/models/digits/load"] {
         assert_eq!(daemon.post(key, path, b"{}").status, 404, "{path}");
     }
+    assert_eq!(daemon.post(key, "/v2/repository/index", b"{}").status, 403, "no policy permits to manage models");
     let smuggled = format!(
         "POST /v2/models/digits/infer HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{{}}"
     );

@@ -106,6 +106,49 @@ fn slow_clients_take_no_more_than_their_share_and_good_ones_are_served() {
 }
 
 #[test]
+fn what_two_parsers_would_frame_differently_is_refused_and_ends_the_connection() {
+    let daemon = Daemon::start(&[]);
+    let key = daemon.key();
+    let body = seven().to_string();
+    let good = format!(
+        "POST /v2/models/digits/infer HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    for framing in [
+        "content-length: 4\r\ntransfer-encoding: chunked",
+        "transfer-encoding: chunked\r\ncontent-length: 4",
+        "content-length: 4\r\ncontent-length: 4",
+        "transfer-encoding: chunked\r\ntransfer-encoding: chunked",
+        "content-length: 4\nx: y",
+    ] {
+        let start = Instant::now();
+        let head = format!(
+            "POST /v2/models/digits/infer HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n{framing}\r\n\r\n0\r\n\r\n"
+        );
+        // A good request before, and one smuggled behind: the first is answered, nothing behind the second is.
+        let answers = raw_all(daemon.endpoint(), &format!("{good}{head}{good}"));
+        let answered = answers.matches("HTTP/1.1 200").count();
+        assert!(answered <= 1, "{framing:?}: {answers}");
+        assert!(answers.contains("HTTP/1.1 400"), "{framing:?}: {answers}");
+        assert!(start.elapsed() < Duration::from_secs(2), "{framing:?}: the connection is closed at once");
+    }
+    let preface = raw_all(daemon.endpoint(), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    assert!(!preface.contains(" 200 "), "HTTP/2 is not offered: {preface}");
+    let answer = daemon.post(key, "/v2/models/digits/infer", body.as_bytes());
+    assert_eq!(answer.status, 200, "others are not concerned");
+}
+
+/// All that comes back until the connection is closed.
+fn raw_all(to: SocketAddr, text: &str) -> String {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
 fn a_body_that_stops_coming_is_given_up() {
     let world = World::new();
     world.configure("[gateway]\nbody_pause_seconds = 1\n");
@@ -138,6 +181,10 @@ fn one_principal_leaves_room_for_others() {
         })
         .collect();
     let body = seven().to_string();
+    daemon::eventually("both are being worked on", || {
+        let metrics = send(daemon.console(), "GET", "/metrics", &[], b"").body;
+        metrics.contains("bartizan_gateway_in_flight 2\n").then_some(())
+    });
     let refused = daemon::eventually("the third request is refused", || {
         let answer = daemon.post(daemon.key(), "/v2/models/digits/infer", body.as_bytes());
         (answer.status == 429).then_some(answer)

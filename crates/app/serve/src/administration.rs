@@ -12,9 +12,11 @@ use bartizan_access::{
 use bartizan_catalog::{Snapshot, Summary};
 use bartizan_core::{Event, Incident, Outcome, Secret, Tenant, event_id};
 use bartizan_detect::{RuleEngine, Sigma};
+use bartizan_gateway::{Backend, Gateway, PreparedRoutes};
 use thiserror::Error;
 
 use crate::actor::Actor;
+use crate::config::Config;
 use crate::error::ServeError;
 use crate::house::{House, read_policies};
 use crate::live::Live;
@@ -291,6 +293,7 @@ impl House {
         let policies = Policies::load(&read_policies(&config.access.policies)?).map_err(ServeError::from)?;
         let sigma: Box<dyn RuleEngine> = Box::new(Sigma::load(&config.detect.rules).map_err(ServeError::from)?);
         bartizan_respond::check(&config.respond)?;
+        let routes = self.gateway.get().map(|gateway| prepare_routes(gateway, &config)).transpose()?.flatten();
         self.intend(actor, Operation::ManageSystem, "Reload", &policies.digest().to_string()).await?;
         self.responder.reload(config.respond.clone())?;
         let policies = Arc::new(policies);
@@ -302,6 +305,9 @@ impl House {
         *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = sigma;
         if let Some(gateway) = self.gateway.get() {
             gateway.reload(config.gateway.clone(), policies);
+            if let (Backend::Upstream(now), Some(routes)) = (gateway.backend(), routes) {
+                now.replace(routes);
+            }
         }
         self.config.store(Arc::new(config));
         Ok(())
@@ -377,4 +383,15 @@ impl House {
 
 fn words(roles: &BTreeSet<Role>) -> String {
     roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join("+")
+}
+
+/// The upstreams that a configuration names, ready to be taken into use. A door to servers stays one, and a door to
+/// the embedded model too: that takes a restart.
+fn prepare_routes(gateway: &Gateway, config: &Config) -> Result<Option<PreparedRoutes>, ServeError> {
+    let Backend::Upstream(routes) = gateway.backend() else { return Ok(None) };
+    let upstreams = config.upstreams()?;
+    if upstreams.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(routes.prepare(&upstreams, config.gateway.routing.clone())?))
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use bartizan_access::token::{IssuerError, IssuerSettings};
 use bartizan_core::Secret;
+use bartizan_gateway::{KeyHeader, UpstreamSettings, UpstreamWithKey};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -17,8 +18,10 @@ use thiserror::Error;
 pub struct Config {
     /// The guarded endpoint.
     pub gateway: bartizan_gateway::Settings,
-    /// The server behind it, where it is not the embedded model.
+    /// The server behind it, where it is not the embedded model and there is only one.
     pub upstream: Upstream,
+    /// The servers behind it, where there are several.
+    pub upstreams: Vec<UpstreamSettings>,
     /// What a model may cost.
     pub model: ModelSettings,
     /// Who may do what.
@@ -45,6 +48,8 @@ pub struct Upstream {
     pub url: String,
     /// Reference to the credential that is sent to it; empty for none.
     pub key: String,
+    /// How the credential is sent: `authorization`, `x-api-key` or `api-key`.
+    pub key_header: KeyHeader,
 }
 
 /// `[model]`
@@ -222,6 +227,13 @@ impl Config {
     /// The first value that can't be used.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.gateway.check()?;
+        bartizan_gateway::check_upstreams(&self.upstreams)?;
+        if !self.upstreams.is_empty() && !self.upstream.url.is_empty() {
+            return Err(ConfigError::Value {
+                key: "upstream",
+                reason: "stands beside `[[upstreams]]`; name each server there, and leave this one out".to_owned(),
+            });
+        }
         bartizan_gateway::Tokens::check(&self.access.issuers)?;
         let wrong = |key, reason: &str| Err(ConfigError::Value { key, reason: reason.to_owned() });
         let Ok(console) = self.console.listen.parse::<std::net::SocketAddr>() else {
@@ -248,6 +260,27 @@ impl Config {
             return wrong("ledger.project", "must be letters, digits and `.-_/`, such as `example.org/vision`");
         }
         Ok(())
+    }
+}
+
+impl Config {
+    /// The servers behind the door with their credentials; none for the embedded model.
+    ///
+    /// # Errors
+    /// A reference to a credential that leads nowhere.
+    pub fn upstreams(&self) -> Result<Vec<UpstreamWithKey>, ConfigError> {
+        let only = (!self.upstream.url.is_empty()).then(|| UpstreamSettings {
+            name: "upstream".to_owned(),
+            url: self.upstream.url.clone(),
+            key: self.upstream.key.clone(),
+            key_header: self.upstream.key_header,
+            ..UpstreamSettings::default()
+        });
+        let with_key = |settings: UpstreamSettings| {
+            let key = (!settings.key.is_empty()).then(|| resolve_secret(&settings.key)).transpose()?;
+            Ok(UpstreamWithKey { settings, key })
+        };
+        only.into_iter().chain(self.upstreams.iter().cloned()).map(with_key).collect()
     }
 }
 

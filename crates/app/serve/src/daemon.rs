@@ -9,7 +9,7 @@ use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
 use bartizan_core::{Asset, AssetKind, Secret, Tenant};
 use bartizan_gateway::{
-    Backend, Durability, Exposure, Gateway, GatewayParts, IssuerStanding, Listener, ListenerLimits, Mode, Proxy,
+    Backend, Durability, Exposure, Gateway, GatewayParts, IssuerStanding, Listener, ListenerLimits, Mode, Routes,
     check_exposure,
 };
 use tokio::net::{TcpListener, UnixListener};
@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::actor::{Actor, own_user};
 use crate::api;
-use crate::config::{Config, resolve_secret};
+use crate::config::Config;
 use crate::error::ServeError;
 use crate::house::{ConfigSource, House, Serving};
 use crate::model::{ModelSource, load_model};
@@ -131,8 +131,10 @@ async fn serve(
     let console = TcpListener::bind(address).await.map_err(listen(address))?;
     let console_address = console.local_addr().map_err(listen(address))?;
     let socket = admin_socket(house)?;
-    let exposed =
-        if config.upstream.url.is_empty() { Exposed::NotApplicable } else { exposed(&config.upstream.url).await };
+    let exposed = match gateway.backend() {
+        Backend::Embedded(_) => Exposed::NotApplicable,
+        Backend::Upstream(routes) => exposed(routes).await,
+    };
 
     house.tokens.load().await;
 
@@ -149,6 +151,9 @@ async fn serve(
     tasks.spawn(listener.serve(gateway.clone(), stopped.clone()));
     tasks.spawn(serve_console(console, house.clone(), stopped.clone()));
     tasks.spawn(serve_socket(socket, house.clone(), stopped.clone()));
+    if let Backend::Upstream(routes) = gateway.backend() {
+        tasks.spawn(bartizan_gateway::keep_healthy(routes.clone(), house.metrics.clone(), stopped.clone()));
+    }
     tasks.spawn(keep_house(house.clone(), gateway.clone(), stopped.clone()));
     tasks.spawn(notify::deliver(house.clone(), stopped));
 
@@ -157,7 +162,7 @@ async fn serve(
         gateway: gateway_address,
         console: console_address,
         model: gateway.backend().asset().name().to_owned(),
-        upstream: (!config.upstream.url.is_empty()).then(|| config.upstream.url.clone()),
+        upstream: upstream_urls(gateway.backend()),
         example,
         mode: config.gateway.mode,
         durability: config.gateway.durability,
@@ -181,10 +186,11 @@ async fn serve(
 type Example = Option<(String, usize)>;
 
 fn backend(house: &House, config: &Config, model: &ModelSource) -> Result<(Backend, Example), ServeError> {
-    if !config.upstream.url.is_empty() {
-        let key = (!config.upstream.key.is_empty()).then(|| resolve_secret(&config.upstream.key)).transpose()?;
+    let upstreams = config.upstreams()?;
+    if !upstreams.is_empty() {
         let asset = Asset::new(Tenant::default(), AssetKind::Endpoint, "upstream");
-        return Ok((Backend::Upstream(Box::new(Proxy::new(&config.upstream.url, key.as_ref(), asset)?)), None));
+        let routes = Routes::new(asset, &upstreams, config.gateway.routing.clone())?;
+        return Ok((Backend::Upstream(Arc::new(routes)), None));
     }
     let (embedded, profile) = load_model(model, &config.model)?;
     if let Some(profile) = profile {
@@ -201,12 +207,24 @@ fn backend(house: &House, config: &Config, model: &ModelSource) -> Result<(Backe
     Ok((Backend::Embedded(Box::new(embedded)), example))
 }
 
-async fn exposed(url: &str) -> Exposed {
-    match check_exposure(url).await {
-        Exposure::Open(address) => Exposed::Open(address),
-        Exposure::NotSeen(tried) => Exposed::NotSeen(tried),
-        Exposure::Unknown(why) => Exposed::Unknown(why),
+/// Where the servers behind the door are, for people.
+fn upstream_urls(backend: &Backend) -> Option<String> {
+    let Backend::Upstream(routes) = backend else { return None };
+    let urls: Vec<_> = routes.standings().into_iter().map(|upstream| upstream.url).collect();
+    Some(urls.join(", "))
+}
+
+/// Whether any of the servers behind the door can be reached round it.
+async fn exposed(routes: &Routes) -> Exposed {
+    let (mut tried, mut unknown) = (Vec::new(), None);
+    for upstream in routes.standings() {
+        match check_exposure(&upstream.url).await {
+            Exposure::Open(address) => return Exposed::Open(address),
+            Exposure::NotSeen(addresses) => tried.extend(addresses),
+            Exposure::Unknown(why) => unknown = Some(why),
+        }
     }
+    unknown.map_or(Exposed::NotSeen(tried), Exposed::Unknown)
 }
 
 /// The signals that a daemon listens to, from before it says that it is ready.

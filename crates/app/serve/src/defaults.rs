@@ -24,9 +24,7 @@ pub fn check_config(config: &Config) -> Result<(), ServeError> {
     Policies::load(&read_policies(&config.access.policies)?)?;
     Sigma::load(&config.detect.rules)?;
     bartizan_respond::check(&config.respond)?;
-    if !config.upstream.key.is_empty() {
-        crate::config::resolve_secret(&config.upstream.key)?;
-    }
+    config.upstreams()?;
     for webhook in &config.respond.webhooks {
         crate::config::resolve_secret(&webhook.secret)?;
     }

@@ -43,6 +43,8 @@ operations! {
     Infer,
     /// Read a model's signature.
     ReadModel,
+    /// Administer a model server through the door: load and unload models, submit jobs.
+    ManageModel,
     /// See the overview.
     ReadOverview,
     /// See traffic figures.
@@ -315,7 +317,9 @@ mod tests {
     fn may(role: Role, tenant: &str, operation: Operation) -> bool {
         let policies = Policies::load(&BTreeMap::new()).unwrap();
         let resource = match operation {
-            Operation::Infer | Operation::ReadModel => Resource::Model(Tenant::default(), "digits".to_owned()),
+            Operation::Infer | Operation::ReadModel | Operation::ManageModel => {
+                Resource::Model(Tenant::default(), "digits".to_owned())
+            }
             _ => Resource::System(Tenant::default()),
         };
         policies.decide(&principal(tenant, role), operation, &resource).outcome == Outcome::Allow

@@ -152,7 +152,7 @@ impl Stream {
                 let Some(candidate) = self.matcher.judge(*index, &self.text, keyword) else { continue };
                 let Some(found) = self.found(*index, candidate) else { continue };
                 if let Some(done) = self.done.get_mut(*index) {
-                    *done = found.range.end;
+                    *done = found.secret.end;
                 }
                 self.held.push(Held { found, is_decided: false });
             }

@@ -1,16 +1,18 @@
 //! What stands behind the door.
 
+use std::sync::Arc;
+
 use bartizan_core::Asset;
 
 use crate::embedded::Embedded;
-use crate::proxy::Proxy;
+use crate::routing::Routes;
 
 /// What is guarded.
 pub enum Backend {
     /// A model in this process.
     Embedded(Box<Embedded>),
-    /// A server somewhere else.
-    Upstream(Box<Proxy>),
+    /// Servers somewhere else.
+    Upstream(Arc<Routes>),
 }
 
 /// Which kind of backend, for display.
@@ -18,7 +20,7 @@ pub enum Backend {
 pub enum BackendKind {
     /// A model in this process.
     Embedded,
-    /// A server somewhere else.
+    /// Servers somewhere else.
     Upstream,
 }
 
@@ -35,7 +37,7 @@ impl Backend {
     pub fn asset(&self) -> &Asset {
         match self {
             Self::Embedded(embedded) => &embedded.asset,
-            Self::Upstream(proxy) => proxy.asset(),
+            Self::Upstream(routes) => routes.asset(),
         }
     }
 }

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bartizan_access::{Directory, Operation, Policies, Resource};
-use bartizan_core::{Clock, Digest, Event, Exchange, Observe, Outcome, Secret, Timestamp, event_id};
+use bartizan_core::{Clock, Event, Exchange, Observe, Outcome, Secret, Timestamp, event_id};
 use bartizan_inference::protocol::{self, Request as InferRequest};
-use bartizan_inference::refuse_duplicate_keys;
 use bartizan_ledger::{LedgerHandle, Ticket, Urgency};
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 
@@ -25,6 +25,7 @@ use crate::embedded::Embedded;
 use crate::guard::{Admission, Refusal, Stage};
 use crate::head::{Head, HeadError, Route};
 use crate::metrics::Metrics;
+use crate::peer::Peer;
 use crate::problem;
 use crate::quota::{self, Hold, QuotaBook, Subject};
 use crate::record::{self, Committer, Completed, Suppressed};
@@ -157,9 +158,13 @@ impl Gateway {
     }
 
     /// Answers one request.
-    pub async fn handle(self: &Arc<Self>, request: Request<Incoming>, address: IpAddr) -> Response<AnswerBody> {
-        let started = Instant::now();
-        let now = self.clock.now();
+    pub(crate) async fn handle(self: &Arc<Self>, request: Request<Incoming>, peer: &Peer) -> Response<AnswerBody> {
+        let (address, started, now) = (peer.address, Instant::now(), self.clock.now());
+        if peer.ambiguity.is_seen() {
+            let mut answer = self.refuse_head(HeadError::Framing, now, address, started).await;
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            return answer;
+        }
         let head = match Head::parse(&request) {
             Ok(head) => head,
             Err(error) => return self.refuse_head(error, now, address, started).await,
@@ -255,23 +260,10 @@ impl Gateway {
                 embedded.asset.name().clone_into(&mut admission.model);
                 admission.hold =
                     reserve(course, admission, quota::Usage { bytes: body.len() as u64, ..Default::default() })?;
-                let ticket =
-                    self.record_admission(course, admission, Some(self.committer.commit(&course.id, &body)))?;
+                let ticket = self.record_admission(course, admission, &body)?;
                 self.infer(course, admission, embedded, parsed, ticket).await
             }
-            (Backend::Upstream(proxy), route) => {
-                if matches!(route, Route::OpenAiInfer | Route::Infer(_)) && admission.head.header_length.is_none() {
-                    plain_json(&body)?;
-                }
-                if admission.operation == Operation::Infer {
-                    let asked = quota::asked(&body, course.chain.settings.answer_tokens);
-                    admission.model = asked.model;
-                    admission.hold = reserve(course, admission, asked.usage)?;
-                }
-                let commitment = (!body.is_empty()).then(|| self.committer.commit(&course.id, &body));
-                let ticket = self.record_admission(course, admission, commitment)?;
-                self.forward(course, admission, proxy, &parts, body, ticket).await
-            }
+            (Backend::Upstream(routes), _) => self.admit_upstream(course, admission, routes, &parts, body).await,
             _ => Err(Refusal::new(StatusCode::NOT_FOUND, "route-closed", HeadError::Route.to_string())),
         }
     }
@@ -315,17 +307,18 @@ impl Gateway {
     }
 
     /// Records the admission of a request that only reads, and waits until it is on disk.
-    async fn admit_reading(&self, course: &Course, admission: &Admission<'_>) -> Result<(), Refusal> {
-        let ticket = self.record_admission(course, admission, None)?;
+    pub(crate) async fn admit_reading(&self, course: &Course, admission: &Admission<'_>) -> Result<(), Refusal> {
+        let ticket = self.record_admission(course, admission, &[])?;
         self.hold(course, ticket).await
     }
 
-    fn record_admission(
+    pub(crate) fn record_admission(
         &self,
         course: &Course,
         admission: &Admission<'_>,
-        commitment: Option<Digest>,
+        body: &[u8],
     ) -> Result<Ticket, Refusal> {
+        let commitment = (!body.is_empty()).then(|| self.committer.commit(&course.id, body));
         let event = record::admission(&course.id, self.backend.asset(), admission, &course.source, commitment);
         let urgency = match course.chain.settings.durability {
             Durability::Strict | Durability::Overlap => Urgency::Now,
@@ -495,7 +488,11 @@ fn subject<'a>(admission: &'a Admission<'_>) -> Option<Subject<'a>> {
 }
 
 /// Reserves what a request may use up, where a quota concerns it.
-fn reserve(course: &Course, admission: &Admission<'_>, usage: quota::Usage) -> Result<Option<Hold>, Refusal> {
+pub(crate) fn reserve(
+    course: &Course,
+    admission: &Admission<'_>,
+    usage: quota::Usage,
+) -> Result<Option<Hold>, Refusal> {
     let chain = &course.chain;
     let (Some(subject), Some(caller)) = (subject(admission), &admission.caller) else { return Ok(None) };
     if chain.quotas.quotas().is_empty() {
@@ -525,7 +522,8 @@ fn reserve(course: &Course, admission: &Admission<'_>, usage: quota::Usage) -> R
 
 fn operation(route: &Route) -> Operation {
     match route {
-        Route::Infer(_) | Route::OpenAiInfer => Operation::Infer,
+        Route::Infer(_) | Route::Generate(_) | Route::Predict(_) => Operation::Infer,
+        Route::Manage => Operation::ManageModel,
         _ => Operation::ReadModel,
     }
 }
@@ -576,15 +574,6 @@ fn known_model(embedded: &Embedded, name: &str) -> Result<(), Refusal> {
         "model-unknown",
         "there is no such model here; ask an operator for its name",
     ))
-}
-
-/// Bodies that parsers read in two ways are refused before the upstream sees them.
-fn plain_json(body: &[u8]) -> Result<(), Refusal> {
-    refuse_duplicate_keys(body).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        let message = format!("the body is not JSON that all parsers read alike, at line {line} column {column}");
-        Refusal::new(StatusCode::BAD_REQUEST, "json-malformed", message)
-    })
 }
 
 fn server_metadata() -> serde_json::Value {

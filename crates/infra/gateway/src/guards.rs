@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bartizan_access::{Directory, Policies};
+use bartizan_access::{Directory, Policies, Resource};
 use bartizan_core::{Digest, Outcome};
 use bartizan_inference::Signature;
 use hyper::StatusCode;
@@ -39,6 +39,8 @@ pub(crate) fn list(settings: &Settings, grounds: &Grounds) -> Vec<Box<dyn Guard>
             mode: settings.mode,
         }));
         guards.push(Box::new(Validate { signature: signature.clone(), values: settings.tensor_values }));
+    } else {
+        guards.push(Box::new(AuthorizeModel { policies: grounds.policies.clone() }));
     }
     guards
 }
@@ -111,6 +113,38 @@ impl Guard for Authorize {
         };
         let Some(caller) = &admission.caller else { return Err(refuse("unauthenticated")) };
         let decision = self.policies.decide(&caller.principal, admission.operation, admission.resource);
+        if decision.outcome != Outcome::Allow {
+            return Err(refuse(&decision.reason));
+        }
+        admission.decision = Some(decision);
+        Ok(())
+    }
+}
+
+/// May they use the model that the request names? Behind the door there are several, and which one it is stands in
+/// the body.
+struct AuthorizeModel {
+    policies: Arc<Policies>,
+}
+
+impl Guard for AuthorizeModel {
+    fn name(&self) -> &'static str {
+        "authorize-model"
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Body
+    }
+
+    fn check(&self, admission: &mut Admission<'_>) -> Result<(), Refusal> {
+        let (Resource::Model(tenant, _), false) = (admission.resource, admission.model.is_empty()) else {
+            return Ok(());
+        };
+        let message = "this key may not use that model; ask an administrator for the role it needs";
+        let refuse = |reason: &str| Refusal::new(StatusCode::FORBIDDEN, reason, message);
+        let Some(caller) = &admission.caller else { return Err(refuse("unauthenticated")) };
+        let resource = Resource::Model(tenant.clone(), admission.model.clone());
+        let decision = self.policies.decide(&caller.principal, admission.operation, &resource);
         if decision.outcome != Outcome::Allow {
             return Err(refuse(&decision.reason));
         }

@@ -29,8 +29,25 @@ pub enum Route {
     Infer(String),
     /// A route of the OpenAI API that reads: `GET /v1/models` and below.
     OpenAiRead,
-    /// A route of the OpenAI API that asks a model: chat, completions, embeddings, responses.
-    OpenAiInfer,
+    /// A route that asks a language model: chat, completions, embeddings and responses of the OpenAI API, messages
+    /// of the Anthropic API, `generate` and `generate_stream` of Triton. The body names the model, or the path does.
+    Generate(Option<String>),
+    /// `POST /predictions/NAME` of TorchServe: a body of any kind.
+    Predict(String),
+    /// A route that administers a model server: loading and unloading, jobs, a registry's administration. Closed
+    /// unless a policy permits `ManageModel`.
+    Manage,
+}
+
+impl Route {
+    /// The model that the path names.
+    pub(crate) fn model(&self) -> Option<&str> {
+        match self {
+            Self::Model(name) | Self::ModelReady(name) | Self::Infer(name) | Self::Predict(name) => Some(name),
+            Self::Generate(name) => name.as_deref(),
+            Self::Live | Self::Ready | Self::Server | Self::OpenAiRead | Self::Manage => None,
+        }
+    }
 }
 
 /// Why a head is refused.
@@ -160,13 +177,37 @@ fn route(method: &Method, target: &str) -> Result<Route, HeadError> {
         ["v2", "models", name, "infer"] | ["v2", "models", name, "versions", _, "infer"] => {
             (Route::Infer((*name).to_owned()), Method::POST)
         }
-        ["v1", "models"] | ["v1", "models", _] => (Route::OpenAiRead, Method::GET),
-        ["v1", "chat", "completions"] | ["v1", "completions" | "embeddings" | "responses"] => {
-            (Route::OpenAiInfer, Method::POST)
+        ["v2", "models", name, "generate" | "generate_stream"]
+        | ["v2", "models", name, "versions", _, "generate" | "generate_stream"] => {
+            (Route::Generate(Some((*name).to_owned())), Method::POST)
         }
+        ["v1", "models"] | ["v1", "models", _] => (Route::OpenAiRead, Method::GET),
+        ["v1", "chat", "completions"]
+        | ["v1", "completions" | "embeddings" | "responses" | "messages"]
+        | ["v1", "messages", "count_tokens"] => (Route::Generate(None), Method::POST),
+        ["predictions", name] | ["predictions", name, _] => (Route::Predict((*name).to_owned()), Method::POST),
+        _ if manages(&segments) => return Ok(Route::Manage),
         _ => return Err(HeadError::Route),
     };
     if *method == expected { Ok(route) } else { Err(HeadError::Method) }
+}
+
+/// Routes by which model servers are administered: Triton's repository, traces, logs and shared memory, TorchServe's
+/// management API, Ray's jobs, MLflow's REST API.
+fn manages(segments: &[&str]) -> bool {
+    matches!(
+        segments,
+        ["v2", "repository", ..]
+            | ["v2", "models", _, "trace" | "config" | "stats", ..]
+            | ["v2", "models", "stats"]
+            | ["v2", "logging" | "trace"]
+            | ["v2", "systemsharedmemory" | "cudasharedmemory", ..]
+            | ["models", ..]
+            | ["workflows", ..]
+            | ["api", "jobs" | "serve" | "version" | "packages" | "cluster_status", ..]
+            | ["api", "2.0" | "2.1", "mlflow" | "mlflow-artifacts", ..]
+            | ["ajax-api", ..]
+    )
 }
 
 fn credential(headers: &HeaderMap) -> Result<Option<String>, HeadError> {
@@ -186,8 +227,8 @@ fn credential(headers: &HeaderMap) -> Result<Option<String>, HeadError> {
     Ok(first.map(bearer).filter(|credential| !credential.is_empty()))
 }
 
-/// Feeds arbitrary bytes to the head parser as method, target and headers, and to the meter of answers;
-/// for fuzzing.
+/// Feeds arbitrary bytes to the head parser as method, target and headers, to the meter of answers and to what follows
+/// the framing of a connection; for fuzzing.
 pub fn fuzz_one(bytes: &[u8]) {
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let mut request = Request::builder();
@@ -205,6 +246,7 @@ pub fn fuzz_one(bytes: &[u8]) {
         }
     }
     crate::quota::fuzz_one(bytes);
+    crate::framing::fuzz_one(bytes);
     if let Ok(request) = request.body(()) {
         let _ = Head::parse(&request);
     }
@@ -226,7 +268,11 @@ mod tests {
     fn open_routes_are_recognised() {
         assert_eq!(parse("POST", "/v2/models/digits/infer", &[]).unwrap().route, Route::Infer("digits".to_owned()));
         assert_eq!(parse("GET", "/v2/health/ready", &[]).unwrap().route, Route::Ready);
-        assert_eq!(parse("POST", "/v1/chat/completions", &[]).unwrap().route, Route::OpenAiInfer);
+        assert_eq!(parse("POST", "/v1/chat/completions", &[]).unwrap().route, Route::Generate(None));
+        assert_eq!(parse("POST", "/v1/messages", &[]).unwrap().route, Route::Generate(None));
+        let generate = Route::Generate(Some("llama".to_owned()));
+        assert_eq!(parse("POST", "/v2/models/llama/versions/1/generate_stream", &[]).unwrap().route, generate);
+        assert_eq!(parse("POST", "/predictions/resnet/2.0", &[]).unwrap().route, Route::Predict("resnet".to_owned()));
     }
 
     #[test]
@@ -247,10 +293,20 @@ mod tests {
     }
 
     #[test]
-    fn management_routes_are_closed() {
-        for target in
-            ["/v2/repository/index", "/v2/repository/models/x/load", "/api/2.0/mlflow", "/metrics", "/", "/v1/files"]
-        {
+    fn management_routes_are_told_from_those_that_use_a_model() {
+        for (method, target) in [
+            ("POST", "/v2/repository/index"),
+            ("POST", "/v2/repository/models/x/load"),
+            ("POST", "/v2/models/x/trace/setting"),
+            ("DELETE", "/models/x/1.0"),
+            ("POST", "/models?url=http://x/m.mar"),
+            ("POST", "/api/jobs/"),
+            ("GET", "/api/2.0/mlflow/experiments/search"),
+        ] {
+            let expected = if target.ends_with('/') { Err(HeadError::Path) } else { Ok(Route::Manage) };
+            assert_eq!(parse(method, target, &[]).map(|head| head.route), expected, "{target}");
+        }
+        for target in ["/metrics", "/", "/v1/files", "/v2x/repository/index", "/V2/repository/index"] {
             assert_eq!(parse("POST", target, &[]).unwrap_err(), HeadError::Route, "{target}");
         }
         assert_eq!(parse("DELETE", "/v1/models/x", &[]).unwrap_err(), HeadError::Method);

@@ -17,6 +17,7 @@ mod embedded;
 mod events;
 mod exposure;
 mod forward;
+mod framing;
 mod gateway;
 mod guard;
 mod guards;
@@ -27,11 +28,13 @@ mod limit;
 mod listener;
 mod metrics;
 mod outgoing;
+mod peer;
 mod problem;
 mod proxy;
 mod quota;
 mod record;
 mod redaction;
+mod routing;
 mod settings;
 mod share;
 mod tokens;
@@ -46,8 +49,12 @@ pub use head::{Head, HeadError, Route, fuzz_one};
 pub use listener::{Listener, ListenerLimits};
 pub use metrics::Metrics;
 pub use outgoing::outgoing_tls;
-pub use proxy::{Proxy, ProxyError};
+pub use proxy::ProxyError;
 pub use quota::{Each, Price, Quota, QuotaBook, Window};
 pub use redaction::{RedactionMode, RedactionSettings};
-pub use settings::{Durability, Hardening, Mode, Settings, SettingsError};
+pub use routing::{
+    KeyHeader, PreparedRoutes, Routes, RoutingSettings, UpstreamSettings, UpstreamStanding, UpstreamWithKey,
+    keep_healthy,
+};
+pub use settings::{Durability, Hardening, Mode, Settings, SettingsError, check_upstreams};
 pub use tokens::{IssuerStanding, Tokens};

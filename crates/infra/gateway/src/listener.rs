@@ -10,7 +10,9 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 
+use crate::framing::{Ambiguity, Framed};
 use crate::gateway::Gateway;
+use crate::peer::Peer;
 use crate::share::{Shares, network};
 
 /// Connections that wait to be accepted, at least.
@@ -102,9 +104,11 @@ impl Listener {
             };
             let _ = stream.set_nodelay(true);
             let gateway = gateway.clone();
+            let from = Peer { address: peer.ip(), ambiguity: Ambiguity::default() };
+            let stream = Framed::new(stream, from.ambiguity.clone());
             let service = service_fn(move |request| {
-                let gateway = gateway.clone();
-                async move { Ok::<_, std::convert::Infallible>(gateway.handle(request, peer.ip()).await) }
+                let (gateway, from) = (gateway.clone(), from.clone());
+                async move { Ok::<_, std::convert::Infallible>(gateway.handle(request, &from).await) }
             });
             let mut http = hyper::server::conn::http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(self.limits.head).max_buf_size(self.limits.head_bytes);

@@ -39,6 +39,17 @@ struct RedactionLabels {
     mode: &'static str,
 }
 
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct UpstreamLabels {
+    upstream: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct AskedLabels {
+    upstream: String,
+    outcome: &'static str,
+}
+
 /// The gateway's counters and histograms.
 #[derive(Clone)]
 pub struct Metrics {
@@ -50,6 +61,8 @@ pub struct Metrics {
     redacted: Family<RedactionLabels, Counter>,
     keys: Family<IssuerLabels, Gauge>,
     key_fetches: Family<FetchLabels, Counter>,
+    upstream_asked: Family<AskedLabels, Counter>,
+    upstream_health: Family<UpstreamLabels, Gauge>,
     reasons: std::sync::Arc<AtomicU64>,
 }
 
@@ -65,6 +78,8 @@ impl Metrics {
             redacted: Family::default(),
             keys: Family::default(),
             key_fetches: Family::default(),
+            upstream_asked: Family::default(),
+            upstream_health: Family::default(),
             reasons: std::sync::Arc::default(),
         };
         let sub = registry.sub_registry_with_prefix("bartizan_gateway");
@@ -77,6 +92,9 @@ impl Metrics {
         sub.register("redacted", "Secrets and personal data masked in answers, by kind", metrics.redacted.clone());
         sub.register("issuer_keys", "Usable keys held of an issuer of tokens", metrics.keys.clone());
         sub.register("issuer_key_fetches", "Fetches of an issuer's keys by outcome", metrics.key_fetches.clone());
+        sub.register("upstream_asked", "Attempts and copies by upstream and outcome", metrics.upstream_asked.clone());
+        let help = "Whether an upstream with a health path answers it";
+        sub.register("upstream_healthy", help, metrics.upstream_health.clone());
         metrics
     }
 
@@ -89,6 +107,17 @@ impl Metrics {
     /// A fetch of an issuer's keys ended.
     pub(crate) fn keys_fetched(&self, issuer: &str, outcome: &'static str) {
         self.key_fetches.get_or_create(&FetchLabels { issuer: issuer.to_owned(), outcome }).inc();
+    }
+
+    /// An upstream was asked, or sent a copy. Upstreams are named in the configuration, so they are few.
+    pub(crate) fn upstream_asked(&self, upstream: &str, outcome: &'static str) {
+        self.upstream_asked.get_or_create(&AskedLabels { upstream: upstream.to_owned(), outcome }).inc();
+    }
+
+    /// How an upstream's health check ended.
+    pub(crate) fn upstream_health(&self, upstream: &str, is_well: bool) {
+        let labels = UpstreamLabels { upstream: upstream.to_owned() };
+        self.upstream_health.get_or_create(&labels).set(i64::from(is_well));
     }
 
     pub(crate) fn turned_away(&self) {

@@ -1,4 +1,5 @@
-//! Errors as the client sees them: JSON that says what to do and leaks nothing.
+//! Errors as the client sees them: JSON that says what to do and leaks nothing, in a shape that the clients of the
+//! OpenAI and the Anthropic API both read.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -11,7 +12,9 @@ use crate::guard::Refusal;
 /// The answer to a refused request.
 pub(crate) fn answer(refusal: &Refusal, request: &str) -> Response<AnswerBody> {
     let body = serde_json::json!({
+        "type": "error",
         "error": {
+            "type": kind(refusal.status),
             "code": refusal.public_code(),
             "message": refusal.message,
             "request": request,
@@ -32,4 +35,18 @@ pub(crate) fn answer(refusal: &Refusal, request: &str) -> Response<AnswerBody> {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
+}
+
+/// The word that OpenAI's and Anthropic's clients know for a status.
+fn kind(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => "authentication_error",
+        StatusCode::FORBIDDEN => "permission_error",
+        StatusCode::NOT_FOUND => "not_found_error",
+        StatusCode::PAYLOAD_TOO_LARGE => "request_too_large",
+        StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
+        StatusCode::SERVICE_UNAVAILABLE => "overloaded_error",
+        status if status.is_server_error() => "api_error",
+        _ => "invalid_request_error",
+    }
 }

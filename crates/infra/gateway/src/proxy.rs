@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bartizan_core::{Asset, Clock, Secret};
+use bartizan_core::{Clock, Secret};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{AUTHORIZATION, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, Uri};
+use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -24,6 +24,7 @@ use tokio::time::{Instant, Sleep};
 use crate::answer::AnswerError;
 use crate::outgoing::outgoing_tls;
 use crate::quota::Hold;
+use crate::routing::KeyHeader;
 
 /// Why an upstream can't be used.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub enum ProxyError {
 }
 
 /// Fields that belong to one connection (RFC 9110, section 7.6.1), or that are ours.
-const NOT_FORWARDED: [&str; 11] = [
+const NOT_FORWARDED: [&str; 12] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -48,24 +49,28 @@ const NOT_FORWARDED: [&str; 11] = [
     "upgrade",
     "authorization",
     "x-api-key",
+    "api-key",
     "host",
 ];
 
+/// Longest answer to a health check.
+const HEALTH_BYTES: usize = 64 << 10;
+
 /// A server somewhere else.
-pub struct Proxy {
+pub(crate) struct Proxy {
     base: String,
     host: HeaderValue,
-    credential: Option<HeaderValue>,
-    asset: Asset,
+    /// The header that carries the credential, and the credential.
+    credential: Option<(HeaderName, HeaderValue)>,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 impl Proxy {
-    /// A proxy to the server at `url`, which is sent `credential` as a bearer token.
+    /// A proxy to the server at `url`, which is sent `key` as its credential in `header`.
     ///
     /// # Errors
     /// The URL or the credential can't be used.
-    pub fn new(url: &str, credential: Option<&Secret<String>>, asset: Asset) -> Result<Self, ProxyError> {
+    pub(crate) fn new(url: &str, key: Option<&Secret<String>>, header: KeyHeader) -> Result<Self, ProxyError> {
         let wrong = || ProxyError::Url(bartizan_core::printable(url));
         let uri: Uri = url.parse().map_err(|_| wrong())?;
         let authority = uri.authority().ok_or_else(wrong)?;
@@ -76,12 +81,19 @@ impl Proxy {
             return Err(wrong());
         }
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?;
-        let credential = credential
+        let credential = key
             .map(|key| {
-                let mut value =
-                    HeaderValue::from_str(&format!("Bearer {}", key.expose())).map_err(|_| ProxyError::Credential)?;
-                value.set_sensitive(true);
-                Ok(value)
+                let (name, mut value) = match header {
+                    KeyHeader::Authorization => {
+                        (AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {}", key.expose())))
+                    }
+                    KeyHeader::XApiKey => (HeaderName::from_static("x-api-key"), HeaderValue::from_str(key.expose())),
+                    KeyHeader::ApiKey => (HeaderName::from_static("api-key"), HeaderValue::from_str(key.expose())),
+                };
+                if let Ok(value) = &mut value {
+                    value.set_sensitive(true);
+                }
+                value.map(|value| (name, value)).map_err(|_| ProxyError::Credential)
             })
             .transpose()?;
         let mut connector = HttpConnector::new();
@@ -97,17 +109,29 @@ impl Proxy {
             .pool_max_idle_per_host(256)
             .build(connector);
         let base = url.trim_end_matches('/').to_owned();
-        Ok(Self { base, host, credential, asset, client })
+        Ok(Self { base, host, credential, client })
     }
 
-    /// The upstream as an asset.
-    pub fn asset(&self) -> &Asset {
-        &self.asset
+    /// Whether `key` is what it sends as credential.
+    pub(crate) fn has_credential(&self, key: Option<&Secret<String>>) -> bool {
+        match (&self.credential, key) {
+            (None, None) => true,
+            (Some((name, value)), Some(key)) => {
+                let sent = value.as_bytes();
+                let sent = if *name == AUTHORIZATION { sent.strip_prefix(b"Bearer ").unwrap_or(sent) } else { sent };
+                sent == key.expose().as_bytes()
+            }
+            _ => false,
+        }
     }
 
-    /// Where it is.
-    pub fn base(&self) -> &str {
-        &self.base
+    /// The status of what `path` answers.
+    pub(crate) async fn get(&self, path: &str) -> Result<StatusCode, AnswerError> {
+        let answer = self.send(Method::GET, path, &HeaderMap::new(), Bytes::new()).await?;
+        let status = answer.status();
+        // Read to its end, so that the connection can be used again.
+        Limited::new(answer.into_body(), HEALTH_BYTES).collect().await?;
+        Ok(status)
     }
 
     /// Sends a request on. The answer's body is still to be streamed.
@@ -122,9 +146,11 @@ impl Proxy {
         *request.method_mut() = method;
         *request.uri_mut() = format!("{}{target}", self.base).parse()?;
         copy(headers, request.headers_mut());
+        // What is sent on may be longer than what came: its length is told anew.
+        request.headers_mut().remove(CONTENT_LENGTH);
         request.headers_mut().insert(HOST, self.host.clone());
-        if let Some(credential) = &self.credential {
-            request.headers_mut().insert(AUTHORIZATION, credential.clone());
+        if let Some((name, value)) = &self.credential {
+            request.headers_mut().insert(name, value.clone());
         }
         Ok(self.client.request(request).await?)
     }

@@ -64,6 +64,9 @@ pub(crate) fn admission(
         event = event.because(&decision.reason);
         event.policy = decision.policy;
     }
+    if !admission.model.is_empty() {
+        event = event.with("model", admission.model.as_str());
+    }
     if !admission.shadowed.is_empty() {
         event = event.with("shadowed", admission.shadowed.clone());
     }

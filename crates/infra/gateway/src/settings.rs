@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::quota::{Price, Quota};
 use crate::redaction::RedactionSettings;
+use crate::routing::{RoutingSettings, UpstreamSettings};
 
 /// How the door behaves. Every field has a default; unknown fields are refused.
 #[derive(Clone, PartialEq, Debug, Deserialize, Serialize)]
@@ -59,6 +60,8 @@ pub struct Settings {
     pub hardening: Hardening,
     /// What is masked in an upstream's answers.
     pub redaction: RedactionSettings,
+    /// What happens when upstreams fail, and names that stand for models.
+    pub routing: RoutingSettings,
 }
 
 /// Whether guards that can be wrong refuse, or only record.
@@ -121,6 +124,7 @@ impl Default for Settings {
             quotas: Vec::new(),
             hardening: Hardening::default(),
             redaction: RedactionSettings::default(),
+            routing: RoutingSettings::default(),
         }
     }
 }
@@ -133,6 +137,27 @@ pub struct SettingsError {
     pub key: &'static str,
     /// What is wrong and what to do.
     pub reason: String,
+}
+
+/// Checks what types can't.
+///
+/// # Errors
+/// The first upstream that can't be used.
+pub fn check_upstreams(upstreams: &[UpstreamSettings]) -> Result<(), SettingsError> {
+    let wrong = |reason| Err(SettingsError { key: "upstreams", reason });
+    for (place, upstream) in upstreams.iter().enumerate() {
+        if let Some(fault) = upstream.fault() {
+            return wrong(format!("number {} {fault}", place + 1));
+        }
+        if upstreams.iter().take(place).any(|other| other.name == upstream.name) {
+            return wrong(format!("number {} has the `name` of another; give each its own", place + 1));
+        }
+    }
+    let serves = |upstream: &UpstreamSettings| upstream.shadow_percent == 0;
+    if !upstreams.is_empty() && !upstreams.iter().any(serves) {
+        return wrong("are all shadows; one at least must answer".to_owned());
+    }
+    Ok(())
 }
 
 impl Settings {
@@ -168,6 +193,9 @@ impl Settings {
                 "hardening.decimals",
                 "must be at most 6, the precision of a score; 0 leaves scores as they are",
             );
+        }
+        if let Some((key, reason)) = self.routing.fault() {
+            return wrong(key, &reason);
         }
         self.redaction.check().map_err(|(key, reason)| SettingsError { key, reason })
     }

@@ -1,0 +1,14 @@
+//! Who is at the other end of a connection, before anybody is identified.
+
+use std::net::IpAddr;
+
+use crate::framing::Ambiguity;
+
+/// The other end of a connection.
+#[derive(Clone)]
+pub(crate) struct Peer {
+    /// Where it is.
+    pub(crate) address: IpAddr,
+    /// Whether what it sent can be read in two ways.
+    pub(crate) ambiguity: Ambiguity,
+}

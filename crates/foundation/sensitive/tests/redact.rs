@@ -313,7 +313,7 @@ fn damaged_text_is_redacted_alike_in_whatever_pieces() {
 
 #[test]
 fn passwords_of_addresses_within_addresses_are_both_masked() {
-    let (first, second) = (sample("{alnum:20}", 3), sample("{alnum:20}", 4));
+    let (first, second) = (sample("{a:20}", 3), sample("{a:20}", 4));
     let text = format!("proxy https://a:{first}@https://b:{second}@db.internal/ now");
     for at in (0..text.len()).filter(|at| text.is_char_boundary(*at)) {
         let (head, tail) = text.split_at(at);

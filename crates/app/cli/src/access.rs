@@ -93,6 +93,8 @@ enum Verb {
     },
     /// Print the default policies
     Policies,
+    /// Make certificates for the door and for workloads
+    Ca(crate::access_ca::Arguments),
 }
 
 #[derive(Subcommand)]
@@ -241,6 +243,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
                 if cell(answer, "lifted") == "true" { "lifted".to_owned() } else { "it was not in force".to_owned() }
             })
         }
+        Verb::Ca(arguments) => crate::access_ca::run(arguments),
         Verb::Policies => {
             for (name, text) in bartizan_access::Policies::defaults() {
                 print(&format!("// {name}\n{text}\n"))?;

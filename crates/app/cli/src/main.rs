@@ -5,6 +5,7 @@
 //! verb 3 for a usage, configuration or internal error.
 
 mod access;
+mod access_ca;
 mod audit;
 mod backup;
 mod call;

@@ -101,7 +101,7 @@ fn text(a: &Announcement) -> String {
     }
     let target = a.upstream.as_ref().map_or_else(|| format!("model `{}`, in process", a.model), Clone::clone);
     lines.push(format!("guarding   {target}"));
-    lines.push(format!("endpoint   http://{}", a.gateway));
+    lines.push(format!("endpoint   {}", a.endpoint()));
     lines.push(format!("console    http://{}", a.console));
     lines.push(format!("state      {}", a.state.display()));
     lines.push(match a.mode {
@@ -161,14 +161,15 @@ fn curl(a: &Announcement) -> String {
         (Some((input, width)), None) => {
             let data = sample(&a.model, *width);
             format!(
-                "  curl -s http://{}/v2/models/{}/infer -H \"authorization: Bearer {key}\" \\\n    -d '{{\"inputs\":[{{\"name\":\"{input}\",\"shape\":[1,{width}],\"datatype\":\"FP32\",\"data\":[{data}]}}]}}'",
-                a.gateway, a.model
+                "  curl -s {}/v2/models/{}/infer -H \"authorization: Bearer {key}\" \\\n    -d '{{\"inputs\":[{{\"name\":\"{input}\",\"shape\":[1,{width}],\"datatype\":\"FP32\",\"data\":[{data}]}}]}}'",
+                a.endpoint(),
+                a.model
             )
         }
         (None, None) => {
-            format!("  curl -s http://{}/v2/models/{} -H \"authorization: Bearer {key}\"", a.gateway, a.model)
+            format!("  curl -s {}/v2/models/{} -H \"authorization: Bearer {key}\"", a.endpoint(), a.model)
         }
-        (_, Some(_)) => format!("  curl -s http://{}/v1/models -H \"authorization: Bearer {key}\"", a.gateway),
+        (_, Some(_)) => format!("  curl -s {}/v1/models -H \"authorization: Bearer {key}\"", a.endpoint()),
     }
 }
 
@@ -198,7 +199,7 @@ fn json(a: &Announcement) -> String {
         .map(|issuer| serde_json::json!({ "name": issuer.name, "keys": issuer.keys, "failure": issuer.failure }))
         .collect();
     let line = serde_json::json!({
-        "endpoint": format!("http://{}", a.gateway),
+        "endpoint": a.endpoint(),
         "console": format!("http://{}", a.console),
         "model": a.model,
         "upstream": a.upstream,

@@ -12,7 +12,7 @@ use bartizan_access::{
 use bartizan_catalog::{Snapshot, Summary};
 use bartizan_core::{Event, Incident, Outcome, Secret, Tenant, event_id};
 use bartizan_detect::{RuleEngine, Sigma};
-use bartizan_gateway::{Backend, Gateway, PreparedRoutes};
+use bartizan_gateway::{Backend, Gateway, PreparedRoutes, Tls};
 use thiserror::Error;
 
 use crate::actor::Actor;
@@ -293,6 +293,8 @@ impl House {
         let policies = Policies::load(&read_policies(&config.access.policies)?).map_err(ServeError::from)?;
         let sigma: Box<dyn RuleEngine> = Box::new(Sigma::load(&config.detect.rules).map_err(ServeError::from)?);
         bartizan_respond::check(&config.respond)?;
+        let tls = self.tls.get().filter(|_| config.gateway.tls.is_wanted());
+        let tls = tls.map(|tls| Ok::<_, ServeError>((tls, Tls::prepare(&config.gateway.tls)?))).transpose()?;
         let routes = self.gateway.get().map(|gateway| prepare_routes(gateway, &config)).transpose()?.flatten();
         self.intend(actor, Operation::ManageSystem, "Reload", &policies.digest().to_string()).await?;
         self.responder.reload(config.respond.clone())?;
@@ -304,7 +306,10 @@ impl House {
         self.watch.bus().bring_for(&*sigma);
         *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = sigma;
         if let Some(gateway) = self.gateway.get() {
-            gateway.reload(config.gateway.clone(), policies);
+            gateway.reload(config.gateway.clone(), policies, self.workloads(&config));
+            if let Some((tls, prepared)) = tls {
+                tls.replace(prepared);
+            }
             if let (Backend::Upstream(now), Some(routes)) = (gateway.backend(), routes) {
                 now.replace(routes);
             }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use bartizan_access::WorkloadSettings;
 use bartizan_access::token::{IssuerError, IssuerSettings};
 use bartizan_core::Secret;
 use bartizan_gateway::{KeyHeader, UpstreamSettings, UpstreamWithKey};
@@ -72,6 +73,8 @@ pub struct AccessSettings {
     pub policies: Vec<PathBuf>,
     /// Issuers whose access tokens open the door, by a name of your choice.
     pub issuers: BTreeMap<String, IssuerSettings>,
+    /// Workloads whose client certificates open the door.
+    pub workloads: Vec<WorkloadSettings>,
 }
 
 /// `[ledger]`
@@ -240,11 +243,25 @@ impl Config {
             return wrong("console.listen", "is not an address; write it as `127.0.0.1:8471`");
         };
         let gateway = self.gateway.listen.parse::<std::net::SocketAddr>();
-        if gateway.is_ok_and(|address| !address.ip().is_loopback()) {
+        if gateway.is_ok_and(|address| !address.ip().is_loopback()) && !self.gateway.tls.is_wanted() {
             return wrong(
                 "gateway.listen",
-                "is not a loopback address, and this version serves no TLS; listen on 127.0.0.1 behind a TLS proxy",
+                "is not a loopback address, and there is no TLS; set `gateway.tls` (`bartizan access ca` makes certificates), or listen on 127.0.0.1",
             );
+        }
+        if let Some((place, fault)) =
+            self.access.workloads.iter().enumerate().find_map(|(at, workload)| Some((at, workload.fault()?)))
+        {
+            return wrong("access.workloads", &format!("number {} {fault}", place + 1));
+        }
+        if self.access.issuers.contains_key(bartizan_access::WORKLOAD) {
+            return wrong(
+                "access.issuers",
+                "name one `workload`, which is what ids of workloads begin with; choose another name",
+            );
+        }
+        if !self.access.workloads.is_empty() && self.gateway.tls.client_ca.as_os_str().is_empty() {
+            return wrong("access.workloads", "need `gateway.tls.client_ca`: they are known by their certificates");
         }
         if !console.ip().is_loopback() {
             return wrong(

@@ -9,7 +9,7 @@ use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
 use bartizan_core::{Asset, AssetKind, Secret, Tenant};
 use bartizan_gateway::{
-    Backend, Durability, Exposure, Gateway, GatewayParts, IssuerStanding, Listener, ListenerLimits, Mode, Routes,
+    Backend, Durability, Exposure, Gateway, GatewayParts, IssuerStanding, Listener, ListenerLimits, Mode, Routes, Tls,
     check_exposure,
 };
 use tokio::net::{TcpListener, UnixListener};
@@ -45,6 +45,8 @@ pub enum Exposed {
 pub struct Announcement {
     /// The guarded endpoint.
     pub gateway: SocketAddr,
+    /// Whether it speaks TLS.
+    pub tls: bool,
     /// Console and admin API.
     pub console: SocketAddr,
     /// Name of the guarded model or endpoint.
@@ -96,6 +98,18 @@ pub async fn run(
     ended
 }
 
+impl Announcement {
+    /// The guarded endpoint as a URL.
+    pub fn endpoint(&self) -> String {
+        endpoint(self.gateway, self.tls)
+    }
+}
+
+/// An endpoint as a URL.
+pub(crate) fn endpoint(address: SocketAddr, tls: bool) -> String {
+    format!("{}://{address}", if tls { "https" } else { "http" })
+}
+
 async fn serve(
     house: &Arc<House>,
     config: &Config,
@@ -108,6 +122,7 @@ async fn serve(
         backend,
         directory: house.directory.clone(),
         tokens: house.tokens.clone(),
+        workloads: house.workloads(config),
         policies: house.policies.load_full(),
         ledger: house.ledger.clone(),
         watchers: house.watch.bus(),
@@ -130,6 +145,13 @@ async fn serve(
     let address = self::address("console.listen", &config.console.listen)?;
     let console = TcpListener::bind(address).await.map_err(listen(address))?;
     let console_address = console.local_addr().map_err(listen(address))?;
+    let tls = if config.gateway.tls.is_wanted() {
+        let tls = Arc::new(Tls::new(Tls::prepare(&config.gateway.tls)?));
+        let _ = house.tls.set(tls.clone());
+        Some(tls)
+    } else {
+        None
+    };
     let socket = admin_socket(house)?;
     let exposed = match gateway.backend() {
         Backend::Embedded(_) => Exposed::NotApplicable,
@@ -148,7 +170,7 @@ async fn serve(
 
     let (stop, stopped) = watch::channel(false);
     let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(listener.serve(gateway.clone(), stopped.clone()));
+    tasks.spawn(listener.serve(gateway.clone(), tls, stopped.clone()));
     tasks.spawn(serve_console(console, house.clone(), stopped.clone()));
     tasks.spawn(serve_socket(socket, house.clone(), stopped.clone()));
     if let Backend::Upstream(routes) = gateway.backend() {
@@ -160,6 +182,7 @@ async fn serve(
     let (password, key) = first.map_or((None, None), |first| (Some(first.password), Some(first.key)));
     announce(&Announcement {
         gateway: gateway_address,
+        tls: house.tls.get().is_some(),
         console: console_address,
         model: gateway.backend().asset().name().to_owned(),
         upstream: upstream_urls(gateway.backend()),

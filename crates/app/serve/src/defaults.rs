@@ -25,6 +25,9 @@ pub fn check_config(config: &Config) -> Result<(), ServeError> {
     Sigma::load(&config.detect.rules)?;
     bartizan_respond::check(&config.respond)?;
     config.upstreams()?;
+    if config.gateway.tls.is_wanted() {
+        bartizan_gateway::Tls::prepare(&config.gateway.tls)?;
+    }
     for webhook in &config.respond.webhooks {
         crate::config::resolve_secret(&webhook.secret)?;
     }

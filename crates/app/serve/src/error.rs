@@ -62,6 +62,9 @@ pub enum ServeError {
     /// The upstream can't be used.
     #[error(transparent)]
     Proxy(#[from] bartizan_gateway::ProxyError),
+    /// TLS can't be served.
+    #[error(transparent)]
+    Tls(#[from] bartizan_gateway::TlsError),
     /// An address can't be listened on.
     #[error("can't listen on {address}: {source}; choose another with `--listen` or `--console`")]
     Listen {

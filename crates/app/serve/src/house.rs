@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 use bartizan_access::token::Pseudonyms;
-use bartizan_access::{Directory, Policies, Role, one_time_password};
+use bartizan_access::{Directory, Policies, Role, Workloads, one_time_password};
 use bartizan_catalog::Catalog;
 use bartizan_core::{Asset, AssetKind, Clock, Event, Outcome, Secret, Tenant, event_id};
 use bartizan_detect::{RuleEngine, Sigma};
 use bartizan_engine::state::StateFolder;
-use bartizan_gateway::{BudgetBook, Gateway, Metrics, QuotaBook, Tokens};
+use bartizan_gateway::{BudgetBook, Gateway, Metrics, QuotaBook, Tls, Tokens};
 use bartizan_ledger::anchor::{self, Standing};
 use bartizan_ledger::{Ledger, LedgerHandle, LedgerReader, Urgency};
 use bartizan_monitor::Monitor;
@@ -64,6 +64,8 @@ pub(crate) struct House {
     pub(crate) quotas: Arc<QuotaBook>,
     pub(crate) gateway: OnceLock<Arc<Gateway>>,
     pub(crate) serving: OnceLock<Serving>,
+    /// TLS of the guarded endpoint, where it has one.
+    pub(crate) tls: OnceLock<Arc<Tls>>,
     /// Where the configuration came from, and what flags lay over it; for reloading.
     pub(crate) source: ConfigSource,
     /// How the ledger contradicted its anchor when it was opened, where it did.
@@ -180,6 +182,7 @@ impl House {
             book: Arc::new(BudgetBook::default()),
             gateway: OnceLock::new(),
             serving: OnceLock::new(),
+            tls: OnceLock::new(),
             source,
             anchor_conflict: None,
             commitment_key,
@@ -194,6 +197,11 @@ impl House {
     /// The asset that administration is done to.
     pub(crate) fn system(&self) -> Asset {
         Asset::new(Tenant::default(), AssetKind::System, "bartizan")
+    }
+
+    /// Whose client certificates open the door.
+    pub(crate) fn workloads(&self, config: &Config) -> Arc<Workloads> {
+        Arc::new(Workloads::new(config.access.workloads.clone(), Pseudonyms::new(self.commitment_key.clone())))
     }
 
     /// The key under which the gateway commits to content.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bartizan_access::token::Issuer;
-use bartizan_access::{AccessError, Operation, Restriction, RestrictionKind};
+use bartizan_access::{AccessError, Operation, Restriction, RestrictionKind, WORKLOAD};
 use bartizan_core::Tenant;
 
 use crate::actor::Actor;
@@ -23,7 +23,7 @@ pub(crate) enum Revoked {
 }
 
 impl House {
-    /// Refuses a principal: one of the directory, by id or name, or one that comes with tokens, by id.
+    /// Refuses a principal: one of the directory, by id or name, or one that comes with tokens or a certificate, by id.
     pub(crate) async fn block_principal(&self, actor: &Actor, id: &str) -> Result<String, AdminError> {
         self.allow(actor, Operation::ManageAccess).await?;
         let unknown = || AccessError::Unknown { what: "principal", id: bartizan_core::printable(id) };
@@ -32,7 +32,8 @@ impl House {
             None => {
                 let (issuer, name) = id.split_once(':').ok_or_else(unknown)?;
                 let is_name = name.len() == 26 && name.bytes().all(|b| b.is_ascii_alphanumeric());
-                self.tokens.issuer(issuer).filter(|_| is_name).map(|_| id.to_owned()).ok_or_else(unknown)?
+                let is_known = issuer == WORKLOAD || self.tokens.issuer(issuer).is_some();
+                (is_name && is_known).then(|| id.to_owned()).ok_or_else(unknown)?
             }
         };
         self.intend(actor, Operation::ManageAccess, "BlockPrincipal", &id).await?;

@@ -14,6 +14,7 @@ mod policy;
 mod principal;
 mod restriction;
 pub mod token;
+mod workload;
 
 pub use authenticate::{Caller, Denied};
 pub use directory::Directory;
@@ -23,3 +24,6 @@ pub use password::{PasswordHash, one_time_password};
 pub use policy::{Operation, Policies, PolicyError, Resource};
 pub use principal::{Principal, Role};
 pub use restriction::{Restriction, RestrictionKind};
+pub use workload::{
+    CertificateFault, PeerCertificate, WORKLOAD, WorkloadSettings, Workloads, fuzz_one as fuzz_certificate,
+};

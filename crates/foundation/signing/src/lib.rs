@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod authority;
 mod digest;
 mod error;
 mod key;
@@ -22,6 +23,7 @@ mod note;
 mod seal;
 mod symmetric;
 
+pub use authority::{AuthorityError, Issued, Purpose, SubjectName, issue, make_authority};
 pub use digest::{Hasher, digest};
 pub use error::SigningError;
 pub use key::{SIGNATURE_LENGTH, SigningKey, VerifyingKey};

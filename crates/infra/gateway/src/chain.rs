@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bartizan_access::{Directory, Policies};
+use bartizan_access::{Directory, Policies, Workloads};
 
 use crate::backend::Backend;
 use crate::budget::BudgetBook;
@@ -37,7 +37,13 @@ pub(crate) struct House<'a> {
 
 impl Chain {
     /// Builds the guards. Limits keep the state of `old` where their figures are the same.
-    pub(crate) fn new(settings: Settings, policies: Arc<Policies>, house: &House<'_>, old: Option<&Arc<Self>>) -> Self {
+    pub(crate) fn new(
+        settings: Settings,
+        policies: Arc<Policies>,
+        workloads: Arc<Workloads>,
+        house: &House<'_>,
+        old: Option<&Arc<Self>>,
+    ) -> Self {
         let House { directory, tokens, book, quotas, backend } = *house;
         let figures = |s: &Settings| (s.requests_per_second, s.burst, s.refusals_per_second);
         let limits = old.filter(|old| figures(&old.settings) == figures(&settings)).map_or_else(
@@ -51,6 +57,7 @@ impl Chain {
         let grounds = Grounds {
             directory: directory.clone(),
             tokens: tokens.clone(),
+            workloads,
             policies: policies.clone(),
             book: book.clone(),
             limits: limits.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use bartizan_access::{Directory, Operation, Policies, Resource};
+use bartizan_access::{Directory, Operation, Policies, Resource, Workloads};
 use bartizan_core::{Clock, Event, Exchange, Observe, Outcome, Secret, Timestamp, event_id};
 use bartizan_inference::protocol::{self, Request as InferRequest};
 use bartizan_ledger::{LedgerHandle, Ticket, Urgency};
@@ -43,6 +43,8 @@ pub struct GatewayParts {
     pub directory: Arc<Directory>,
     /// Whose access tokens are accepted.
     pub tokens: Arc<Tokens>,
+    /// Whose client certificates are accepted.
+    pub workloads: Arc<Workloads>,
     /// Who may do what.
     pub policies: Arc<Policies>,
     /// Where every decision is recorded.
@@ -92,7 +94,7 @@ impl Gateway {
             quotas: &parts.quotas,
             backend: &parts.backend,
         };
-        let chain = Chain::new(parts.settings, parts.policies, &house, None);
+        let chain = Chain::new(parts.settings, parts.policies, parts.workloads, &house, None);
         Self {
             chain: ArcSwap::from_pointee(chain),
             resource,
@@ -113,7 +115,7 @@ impl Gateway {
 
     /// Takes other settings and policies into use, for all requests that begin from now on. Limits
     /// keep their state where their figures are the same.
-    pub fn reload(&self, settings: Settings, policies: Arc<Policies>) {
+    pub fn reload(&self, settings: Settings, policies: Arc<Policies>, workloads: Arc<Workloads>) {
         let old = self.chain.load_full();
         let house = House {
             directory: &self.directory,
@@ -122,7 +124,7 @@ impl Gateway {
             quotas: &old.quotas,
             backend: &self.backend,
         };
-        let next = Chain::new(settings, policies, &house, Some(&old));
+        let next = Chain::new(settings, policies, workloads, &house, Some(&old));
         self.chain.store(Arc::new(next));
     }
 
@@ -189,6 +191,7 @@ impl Gateway {
             resource: &self.resource,
             head: &head,
             address,
+            certificate: peer.certificate.clone(),
             now,
             caller: None,
             decision: None,

@@ -1,8 +1,9 @@
 //! One question that a request must pass.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use bartizan_access::{Caller, Operation, Resource};
+use bartizan_access::{Caller, Operation, PeerCertificate, Resource};
 use bartizan_core::{Decision, Timestamp};
 use bartizan_inference::protocol::Request;
 use hyper::StatusCode;
@@ -26,6 +27,8 @@ pub struct Admission<'a> {
     pub head: &'a Head,
     /// Where it came from.
     pub address: IpAddr,
+    /// The certificate that the client proved to have.
+    pub certificate: Option<Arc<PeerCertificate>>,
     /// When it arrived.
     pub now: Timestamp,
     /// What it attempts.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bartizan_access::{Directory, Policies, Resource};
+use bartizan_access::{Directory, Policies, Resource, Workloads};
 use bartizan_core::{Digest, Outcome};
 use bartizan_inference::Signature;
 use hyper::StatusCode;
@@ -17,6 +17,7 @@ use crate::tokens::Tokens;
 pub(crate) struct Grounds {
     pub(crate) directory: Arc<Directory>,
     pub(crate) tokens: Arc<Tokens>,
+    pub(crate) workloads: Arc<Workloads>,
     pub(crate) policies: Arc<Policies>,
     pub(crate) book: Arc<BudgetBook>,
     pub(crate) limits: Arc<Limits>,
@@ -27,7 +28,11 @@ pub(crate) struct Grounds {
 /// The ordered list for these settings.
 pub(crate) fn list(settings: &Settings, grounds: &Grounds) -> Vec<Box<dyn Guard>> {
     let mut guards: Vec<Box<dyn Guard>> = vec![
-        Box::new(Authenticate { directory: grounds.directory.clone(), tokens: grounds.tokens.clone() }),
+        Box::new(Authenticate {
+            directory: grounds.directory.clone(),
+            tokens: grounds.tokens.clone(),
+            workloads: grounds.workloads.clone(),
+        }),
         Box::new(Authorize { policies: grounds.policies.clone() }),
         Box::new(Limit { limits: grounds.limits.clone() }),
     ];
@@ -49,6 +54,7 @@ pub(crate) fn list(settings: &Settings, grounds: &Grounds) -> Vec<Box<dyn Guard>
 struct Authenticate {
     directory: Arc<Directory>,
     tokens: Arc<Tokens>,
+    workloads: Arc<Workloads>,
 }
 
 impl Guard for Authenticate {
@@ -68,11 +74,14 @@ impl Guard for Authenticate {
             "a valid API key is needed; send it as `Authorization: Bearer bz_…`, or ask an administrator for one"
         };
         let refuse = |reason: &str| Refusal::new(StatusCode::UNAUTHORIZED, reason, message);
-        let Some(credential) = &admission.head.credential else { return Err(refuse("key-missing")) };
-        let authenticated = if self.tokens.takes(credential) {
-            self.tokens.authenticate(credential, &self.directory, admission.now)
-        } else {
-            self.directory.authenticate(credential, admission.now)
+        // A key or a token that is shown counts; a certificate alone says who it is where nothing is shown.
+        let authenticated = match (&admission.head.credential, &admission.certificate) {
+            (Some(credential), _) if self.tokens.takes(credential) => {
+                self.tokens.authenticate(credential, &self.directory, admission.now)
+            }
+            (Some(credential), _) => self.directory.authenticate(credential, admission.now),
+            (None, Some(certificate)) => self.workloads.authenticate(certificate, &self.directory, admission.now),
+            (None, None) => return Err(refuse("key-missing")),
         };
         match authenticated {
             Ok(caller) => {

@@ -37,6 +37,7 @@ mod redaction;
 mod routing;
 mod settings;
 mod share;
+mod tls;
 mod tokens;
 
 pub use backend::{Backend, BackendKind};
@@ -57,4 +58,5 @@ pub use routing::{
     keep_healthy,
 };
 pub use settings::{Durability, Hardening, Mode, Settings, SettingsError, check_upstreams};
+pub use tls::{ClientCertificates, PreparedTls, Tls, TlsError, TlsSettings};
 pub use tokens::{IssuerStanding, Tokens};

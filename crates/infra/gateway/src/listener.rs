@@ -4,16 +4,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bartizan_access::{CertificateFault, PeerCertificate};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpSocket};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::framing::{Ambiguity, Framed};
 use crate::gateway::Gateway;
 use crate::peer::Peer;
 use crate::share::{Shares, network};
+use crate::tls::Tls;
 
 /// Connections that wait to be accepted, at least.
 const LEAST_WAITING: u32 = 1024;
@@ -75,7 +80,7 @@ impl Listener {
 
     /// Serves until `stop` turns true, then lets open requests end, up to the drain limit. HTTP/1.1
     /// only: each connection carries one request at a time.
-    pub async fn serve(self, gateway: Arc<Gateway>, mut stop: watch::Receiver<bool>) {
+    pub async fn serve(self, gateway: Arc<Gateway>, tls: Option<Arc<Tls>>, mut stop: watch::Receiver<bool>) {
         let shares = Arc::new(Shares::default());
         let open = Arc::new(Semaphore::new(self.limits.connections.max(1)));
         let draining = GracefulShutdown::new();
@@ -103,24 +108,54 @@ impl Listener {
                 continue;
             };
             let _ = stream.set_nodelay(true);
-            let gateway = gateway.clone();
-            let from = Peer { address: peer.ip(), ambiguity: Ambiguity::default() };
-            let stream = Framed::new(stream, from.ambiguity.clone());
-            let service = service_fn(move |request| {
-                let (gateway, from) = (gateway.clone(), from.clone());
-                async move { Ok::<_, std::convert::Infallible>(gateway.handle(request, &from).await) }
-            });
-            let mut http = hyper::server::conn::http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(self.limits.head).max_buf_size(self.limits.head_bytes);
-            let connection = draining.watch(http.serve_connection(TokioIo::new(stream), service));
+            let (gateway, watcher, limits) = (gateway.clone(), draining.watcher(), self.limits);
+            let tls = tls.as_ref().map(|tls| TlsAcceptor::from(tls.config()));
             tokio::spawn(async move {
                 let (_permit, _share) = (permit, share);
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "connection ended early");
+                let from = Peer { address: peer.ip(), ambiguity: Ambiguity::default(), certificate: None };
+                match tls {
+                    None => converse(stream, from, gateway, limits, watcher).await,
+                    Some(tls) => match tokio::time::timeout(limits.head, tls.accept(stream)).await {
+                        Ok(Ok(stream)) => match presented(&stream) {
+                            Ok(certificate) => {
+                                converse(stream, Peer { certificate, ..from }, gateway, limits, watcher).await;
+                            }
+                            Err(error) => tracing::debug!(%error, "a client certificate was not understood"),
+                        },
+                        Ok(Err(error)) => tracing::debug!(%error, "no TLS connection came about"),
+                        Err(_elapsed) => tracing::debug!("a TLS handshake took too long"),
+                    },
                 }
             });
         }
         drop(self.socket);
         let _ = tokio::time::timeout(self.limits.drain, draining.shutdown()).await;
+    }
+}
+
+/// The certificate that the client proved to have.
+fn presented(stream: &TlsStream<TcpStream>) -> Result<Option<Arc<PeerCertificate>>, CertificateFault> {
+    let (_, session) = stream.get_ref();
+    let first = session.peer_certificates().and_then(<[_]>::first);
+    first.map(|certificate| PeerCertificate::parse(certificate).map(Arc::new)).transpose()
+}
+
+/// Answers the requests of one connection until it ends.
+async fn converse<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    stream: S,
+    from: Peer,
+    gateway: Arc<Gateway>,
+    limits: ListenerLimits,
+    watcher: Watcher,
+) {
+    let stream = Framed::new(stream, from.ambiguity.clone());
+    let service = service_fn(move |request| {
+        let (gateway, from) = (gateway.clone(), from.clone());
+        async move { Ok::<_, std::convert::Infallible>(gateway.handle(request, &from).await) }
+    });
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(limits.head_bytes);
+    if let Err(error) = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await {
+        tracing::debug!(%error, "connection ended early");
     }
 }

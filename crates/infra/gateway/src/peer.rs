@@ -1,6 +1,9 @@
 //! Who is at the other end of a connection, before anybody is identified.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+
+use bartizan_access::PeerCertificate;
 
 use crate::framing::Ambiguity;
 
@@ -11,4 +14,6 @@ pub(crate) struct Peer {
     pub(crate) address: IpAddr,
     /// Whether what it sent can be read in two ways.
     pub(crate) ambiguity: Ambiguity,
+    /// The certificate that it proved to have, in a TLS connection with one.
+    pub(crate) certificate: Option<Arc<PeerCertificate>>,
 }

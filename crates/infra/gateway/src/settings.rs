@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::quota::{Price, Quota};
 use crate::redaction::RedactionSettings;
 use crate::routing::{RoutingSettings, UpstreamSettings};
+use crate::tls::TlsSettings;
 
 /// How the door behaves. Every field has a default; unknown fields are refused.
 #[derive(Clone, PartialEq, Debug, Deserialize, Serialize)]
@@ -62,6 +63,8 @@ pub struct Settings {
     pub redaction: RedactionSettings,
     /// What happens when upstreams fail, and names that stand for models.
     pub routing: RoutingSettings,
+    /// TLS of the guarded endpoint.
+    pub tls: TlsSettings,
 }
 
 /// Whether guards that can be wrong refuse, or only record.
@@ -125,6 +128,7 @@ impl Default for Settings {
             hardening: Hardening::default(),
             redaction: RedactionSettings::default(),
             routing: RoutingSettings::default(),
+            tls: TlsSettings::default(),
         }
     }
 }
@@ -193,6 +197,9 @@ impl Settings {
                 "hardening.decimals",
                 "must be at most 6, the precision of a score; 0 leaves scores as they are",
             );
+        }
+        if let Some((key, reason)) = self.tls.fault() {
+            return wrong(key, reason);
         }
         if let Some((key, reason)) = self.routing.fault() {
             return wrong(key, &reason);

@@ -183,7 +183,7 @@ impl Drop for Daemon {
 }
 
 fn address(url: &Value) -> SocketAddr {
-    url.as_str().unwrap().trim_start_matches("http://").parse().unwrap()
+    url.as_str().and_then(|url| url.split_once("://")).unwrap().1.parse().unwrap()
 }
 
 /// One request on one connection.

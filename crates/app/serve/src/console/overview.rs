@@ -103,7 +103,11 @@ fn guarded(house: &House) -> Option<Guarded> {
             BackendKind::Embedded => "a model in this process",
             BackendKind::Upstream => "a server behind this one",
         },
-        endpoint: house.serving.get().map(|serving| format!("http://{}", serving.gateway)).unwrap_or_default(),
+        endpoint: house
+            .serving
+            .get()
+            .map(|serving| crate::daemon::endpoint(serving.gateway, house.tls.get().is_some()))
+            .unwrap_or_default(),
         guards: gateway.guards(),
     })
 }

@@ -28,7 +28,7 @@ fn main() {
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes).unwrap();
     let mut words = bytes.chunks_exact(4).map(|bytes| u32::from_le_bytes(bytes.try_into().unwrap()));
-    let mut floats =
+    let floats =
         |words: &mut dyn Iterator<Item = u32>, count: usize| words.take(count).map(f32::from_bits).collect::<Vec<_>>();
 
     let asset = Asset::new(Tenant::default(), AssetKind::Model, "victim");

@@ -101,13 +101,7 @@ impl Inputs {
     }
 
     /// Adds a suspicious query to the pools that its principal is in.
-    fn look_together(
-        &mut self,
-        exchange: &Exchange,
-        name: &str,
-        settings: &Settings,
-        findings: &mut Vec<Finding>,
-    ) {
+    fn look_together(&mut self, exchange: &Exchange, name: &str, settings: &Settings, findings: &mut Vec<Finding>) {
         let asset = format!("{} {} {}", exchange.tenant, exchange.asset, exchange.drill);
         let origins = [("source", &exchange.source), ("network", &exchange.network), ("program", &exchange.program)];
         let origins = origins.into_iter().filter(|(_, word)| !word.is_empty());

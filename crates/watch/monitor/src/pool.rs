@@ -6,7 +6,7 @@
 //! at most e^-s, so that the sum of these parts is above t with a chance of at most e · e^(-t/2)
 //! (Chernoff's bound), where principals are independent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bartizan_core::Timestamp;
 
@@ -22,6 +22,8 @@ const OLD: f64 = 86_400.0;
 const LOOKS: f64 = 100.0;
 /// Fewest principals among which one is the most suspicious by chance.
 const FEWEST: usize = 16;
+/// Evidence above chance, in nats, from which on a principal is named with others.
+const NAMED: f64 = 2.0;
 /// Likeness is looked at once in so many suspicious rows: it costs as much as all else together.
 const SELDOM: u32 = 8;
 
@@ -39,6 +41,8 @@ pub(crate) struct Pool {
     bond: Bond,
     members: BTreeMap<String, Timestamp>,
     told: Option<Timestamp>,
+    /// Those who were named.
+    named: BTreeSet<String>,
     looks: u32,
 }
 
@@ -52,7 +56,7 @@ pub(crate) struct Together {
 
 impl Pool {
     pub(crate) const fn new(bond: Bond) -> Self {
-        Self { bond, members: BTreeMap::new(), told: None, looks: 0 }
+        Self { bond, members: BTreeMap::new(), told: None, named: BTreeSet::new(), looks: 0 }
     }
 
     /// Takes in a suspicious query of the window of that name.
@@ -65,14 +69,18 @@ impl Pool {
     ) -> Option<Together> {
         self.note(name, now);
         let cooldown = f64::from(settings.cooldown_seconds);
-        if self.told.is_some_and(|told| now.seconds_since(told) < cooldown) {
+        // One who joins a pool is news at once.
+        if self.named.contains(name) && self.told.is_some_and(|told| now.seconds_since(told) < cooldown) {
             return None;
         }
         let chance = (windows.len().max(FEWEST) as f64).ln();
         let bound = bound(settings);
         let fewest = if self.bond == Bond::Origin { 2 } else { 3 };
         // No member counts for more than its part: one extractor and an unlucky client are no pool.
-        let part = |window: &Window| (window.evidence.value() - chance).clamp(0.0, bound / fewest as f64);
+        let part = |window: &Window| match window.evidence.value() - chance {
+            part if part < NAMED => 0.0,
+            part => part.min(bound / fewest as f64),
+        };
         let own = windows.get(name).filter(|window| part(window) > 0.0)?;
         let fresh = self.members.iter().filter(|(_, last)| now.seconds_since(**last) < OLD);
         let suspects = fresh.filter_map(|(name, _)| Some((name, windows.get(name)?)));
@@ -93,7 +101,9 @@ impl Pool {
             return None;
         }
         self.told = Some(now);
-        Some(Together { members: suspects.into_iter().map(|(name, _)| name.clone()).collect(), evidence, bound })
+        let members: Vec<String> = suspects.into_iter().map(|(name, _)| name.clone()).collect();
+        self.named = members.iter().cloned().collect();
+        Some(Together { members, evidence, bound })
     }
 
     fn note(&mut self, name: &str, now: Timestamp) {

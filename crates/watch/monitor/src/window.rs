@@ -129,4 +129,3 @@ fn push<T>(queue: &mut VecDeque<T>, item: T, most: usize) {
     }
     queue.push_back(item);
 }
-

@@ -96,16 +96,20 @@ fn row(house: &House, incident: &Incident) -> Row {
         state: words::state(incident.state),
         unfinished: is_unfinished(incident.state),
         techniques: incident.techniques.iter().map(|technique| shown(technique)).collect::<Vec<_>>().join(", "),
-        who: if incident.principal.is_empty() {
-            "nobody identified".to_owned()
-        } else {
-            name_of(house, &incident.principal)
-        },
+        who: who(house, incident),
         asset: incident.asset.name().to_owned(),
         alerts: words::count(incident.alerts),
         drill: incident.drill,
         opened: words::moment(incident.opened),
         updated: words::moment(incident.updated),
+    }
+}
+
+fn who(house: &House, incident: &Incident) -> String {
+    match incident.members.as_slice() {
+        [] if incident.principal.is_empty() => "nobody identified".to_owned(),
+        [] => name_of(house, &incident.principal),
+        members => members.iter().map(|member| name_of(house, member)).collect::<Vec<_>>().join(", "),
     }
 }
 

@@ -66,6 +66,23 @@ def fidelity(victim, rows, answers):
     return float((guess.argmax(1) == truth).mean())
 
 
+def solved(victim, rows, answers):
+    """Share of customers' rows on which a copy by solving equations agrees (Tramer et al. 2016): of softmax
+    regression, logarithms of scores are linear in the features. Where labels serve the attacker better, it
+    takes those."""
+    truth = victim.answers(victim.pool).argmax(1)
+    scale = StandardScaler().fit(rows)
+    system = np.c_[scale.transform(rows), np.ones(len(rows))]
+    weights = np.linalg.lstsq(system, np.log(np.clip(answers, 1e-12, 1.0)), rcond=None)[0]
+    guess = (np.c_[scale.transform(victim.pool), np.ones(len(victim.pool))] @ weights).argmax(1)
+    agree = (guess == truth).mean()
+    labels = answers.argmax(1)
+    if len(set(labels)) > 1:
+        by_label = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(rows, labels)
+        agree = max(agree, (by_label.predict(victim.pool) == truth).mean())
+    return float(agree)
+
+
 def hardened(answers):
     """What `top_k = 1, decimals = 2` leaves, filled up by the attacker as well as it can be: what is
     missing to one is spread evenly over the other classes."""

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 from sklearn.datasets import (load_breast_cancer, load_digits, load_sample_images, load_wine,
                               make_classification)
+from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -34,14 +35,16 @@ class Victim:
         return (np.round(rows) if self.whole else rows).astype(np.float32)
 
 
-def victim(name, seed):
-    """The victim of that name whose split, weights and profile follow from the seed."""
+def victim(name, seed, linear=False):
+    """The victim of that name whose split, weights and profile follow from the seed: a network, or
+    softmax regression."""
     rng = np.random.default_rng([seed, NAMES.index(name)])
     rows, labels = data(name, seed)
     order = rng.permutation(len(rows))
     half = len(rows) // 2
     train, rest = order[:half], order[half:]
-    model = make_pipeline(StandardScaler(), MLPClassifier((64,), max_iter=300, random_state=seed))
+    learner = LogisticRegression(max_iter=1000) if linear else MLPClassifier((64,), max_iter=300, random_state=seed)
+    model = make_pipeline(StandardScaler(), learner)
     model.fit(rows[train], labels[train])
     low, high = rows.min(0), rows.max(0)
     other = thief(name, rng, low, high)

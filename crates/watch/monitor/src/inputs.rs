@@ -155,7 +155,7 @@ fn alone(
         kind: SignalKind::MembershipProbing,
         score: f64::from(verdict.probes),
         threshold: f64::from(settings.membership_probes),
-        message: format!("{} of the last 64 distinct queries are nearly the same as others", verdict.probes),
+        message: format!("{} of the last 64 distinct queries circle around single points", verdict.probes),
         members: Vec::new(),
     });
     let drift = verdict.drift.map(|score| Finding {

@@ -28,6 +28,7 @@ mod profile;
 mod recent;
 mod settings;
 mod signal;
+mod steps;
 mod window;
 
 pub use figures::PrincipalFigures;

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
-use bartizan_statistics::{Look, Projection, Reference, Scale};
+use bartizan_statistics::{Look, Projection, Reference, Scale, squared_distance};
 
 use crate::settings::Settings;
+use crate::steps::Steps;
 
 /// Distinct rows that drift is tested on.
 pub(crate) const WINDOW: usize = 32;
@@ -22,7 +23,9 @@ const DRAWS: usize = 20_000;
 const SEED: u64 = 0x6261_7274_697a_616e;
 /// Share of the model's own data that counts as far out, or as crowded.
 const FAR: f64 = 0.99;
-const CROWDED: f64 = 0.005;
+const CROWDED: f64 = 0.002;
+/// Share of the model's own data that may be a repeated step away from other rows.
+const STEPS: f64 = 0.02;
 /// Part of the crowded distance within which two queries are nearly the same.
 const NEAR: f32 = 0.25;
 /// Windows of different times that say which share of suspicious rows is usual.
@@ -41,6 +44,9 @@ pub(crate) struct Profile {
     drift: f64,
     far: f32,
     crowded: f32,
+    /// Whether equal steps between rows are rare in the model's own data; among few discrete values they
+    /// are not.
+    pub(crate) steps_tell: bool,
     shares: VecDeque<f64>,
     usual: f64,
     /// Whether it was learnt from traffic, and so can't tell what drifts from it.
@@ -77,6 +83,7 @@ impl Profile {
             drift,
             far: reference.nearest_quantile(FAR),
             crowded: Reference::new(&sketched)?.crowding_quantile(TRAIL, CROWDED, DRAWS, SEED),
+            steps_tell: share_of_steps(&sketched) < STEPS,
             scale,
             projection,
             reference,
@@ -137,6 +144,16 @@ impl Profile {
             self.usual = share.clamp(USUAL, MOST_USUAL);
         }
     }
+}
+
+/// Share of rows, in the order in which they come, that are a step away which others are as well.
+fn share_of_steps(rows: &[Vec<f32>]) -> f64 {
+    let mut steps = Steps::default();
+    let is_step = |(place, row): (usize, &Vec<f32>)| {
+        let before = rows.get(place.saturating_sub(TRAIL)..place).unwrap_or_default();
+        steps.observe(before.iter().map(|other| squared_distance(other, row)).fold(f32::INFINITY, f32::min).sqrt())
+    };
+    rows.iter().enumerate().map(is_step).filter(|is_step| *is_step).count() as f64 / rows.len().max(1) as f64
 }
 
 fn thin(row: &[f32]) -> Vec<f32> {

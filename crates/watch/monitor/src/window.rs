@@ -8,6 +8,7 @@ use bartizan_statistics::{Cusum, Look, squared_distance};
 use crate::centres::Centres;
 use crate::profile::{Profile, Seen, TRAIL, WINDOW};
 use crate::settings::Settings;
+use crate::steps::Steps;
 
 /// Suspicious rows that are kept to compare principals by.
 const LAST: usize = 8;
@@ -28,6 +29,7 @@ pub(crate) struct Window {
     /// Sketches of the last suspicious rows.
     pub(crate) last: VecDeque<Vec<f32>>,
     centres: Centres,
+    steps: Steps,
     /// When a pool of principals was told of that this one belongs to.
     pub(crate) pooled: Option<Timestamp>,
     pub(crate) drift_score: f64,
@@ -38,7 +40,7 @@ pub(crate) struct Window {
 pub(crate) struct Verdict {
     /// How far two windows in a row were over the threshold of drift, which is 1.
     pub(crate) drift: Option<f64>,
-    /// Far from all data of the profile, or crowded by queries before.
+    /// Far from all data of the profile, crowded by queries before, or a repeated step from one.
     pub(crate) is_suspicious: bool,
     /// Rows among the last 64 that are nearly the same as others.
     pub(crate) probes: u32,
@@ -59,7 +61,8 @@ impl Window {
         }
         let is_near = self.centres.observe(&seen.sketch, profile.near());
         // What is nearly the same is a matter of membership probing.
-        let is_suspicious = !is_near && (seen.is_far || closest < profile.crowded());
+        let is_step = !is_near && self.steps.observe(closest.sqrt()) && profile.steps_tell;
+        let is_suspicious = !is_near && (seen.is_far || closest < profile.crowded() || is_step);
         if !is_near {
             self.evidence.observe(is_suspicious, profile.usual(), settings.extraction_share, most);
         }

@@ -83,7 +83,7 @@ fn mask(row: &mut [f32], kept: usize) -> Vec<bool> {
 }
 
 fn round_row(row: &mut [f32], best: usize, masked: &[bool], decimals: u32) {
-    let step = 0.1_f32.powi(places(decimals));
+    let step = step(decimals);
     for (score, _) in row.iter_mut().zip(masked).filter(|(_, is_masked)| !**is_masked) {
         *score = round(*score, decimals);
     }
@@ -115,7 +115,7 @@ fn harden_singles(values: &mut [f32], hardening: Hardening) {
     if decimals == 0 {
         return;
     }
-    let step = 0.1_f32.powi(places(decimals));
+    let step = step(decimals);
     for value in values {
         let rounded = round(*value, decimals);
         *value = if *value < divide && rounded >= divide {
@@ -139,6 +139,11 @@ fn round(value: f32, decimals: u32) -> f32 {
 fn below(value: f32, step: f32) -> f32 {
     let lower = value - step;
     if lower < value { lower } else { value.next_down() }
+}
+
+/// The smallest difference that is told.
+fn step(decimals: u32) -> f32 {
+    10_f64.powi(-places(decimals)) as f32
 }
 
 fn places(decimals: u32) -> i32 {

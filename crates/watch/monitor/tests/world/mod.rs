@@ -1,5 +1,7 @@
 //! Exchanges of the shipped digits model, and clients honest and other.
 
+#![allow(dead_code, reason = "each test file uses a part")]
+
 use std::sync::Arc;
 
 use bartizan_core::{Asset, AssetKind, Exchange, Outcome, Tenant, Timestamp};

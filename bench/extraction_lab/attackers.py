@@ -60,7 +60,7 @@ def fidelity(victim, rows, answers):
     truth = victim.answers(victim.pool).argmax(1)
     if len(rows) < 2:
         return float((truth == np.bincount(truth).argmax()).mean()) if len(rows) == 0 else float((truth == answers[0].argmax()).mean())
-    copy = make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(64,), max_iter=400, random_state=0, alpha=1e-3))
+    copy = make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(64,), max_iter=200, random_state=0, alpha=1e-3))
     copy.fit(rows, np.log(np.clip(answers, 1e-3, 1.0)))
     guess = copy.predict(victim.pool)
     return float((guess.argmax(1) == truth).mean())

@@ -24,7 +24,7 @@ const LEARNT: usize = 64;
 /// Seconds in which a member of a pool is told of as such and not by itself.
 const POOLED: f64 = 3600.0;
 /// Pools: origins for each model, and one of likeness.
-const POOLS: usize = 4096;
+const POOLS: usize = 1024;
 
 /// Watches inputs of models.
 pub(crate) struct Inputs {

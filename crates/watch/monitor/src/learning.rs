@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use crate::profile::Profile;
+use crate::profile::{Profile, thin};
 use crate::settings::Settings;
 
 /// A principal gives at most so large a part of the reference.
 const PART: usize = 8;
 
-/// Rows that clients sent, none of them more than an eighth.
+/// Distinct rows that clients sent, none of them more than an eighth.
 #[derive(Default)]
 pub(crate) struct Learner {
+    width: usize,
+    /// Thinned, so that wide rows take no more room than they are looked at.
     rows: Vec<Vec<f32>>,
     given: BTreeMap<String, usize>,
 }
@@ -18,19 +20,26 @@ pub(crate) struct Learner {
 impl Learner {
     /// Takes in a row of a principal; the profile, once there are enough. The rows are let go then.
     pub(crate) fn observe(&mut self, principal: &str, row: &[f32], settings: &Settings) -> Option<Profile> {
-        if self.rows.first().is_some_and(|first| first.len() != row.len()) {
-            *self = Self::default();
+        if self.width != row.len() {
+            *self = Self { width: row.len(), ..Self::default() };
+        }
+        if !row.iter().all(|value| value.is_finite()) {
+            return None;
+        }
+        let row = thin(row);
+        if self.rows.contains(&row) {
+            return None;
         }
         let given = self.given.entry(principal.to_owned()).or_default();
-        if *given >= settings.learnt_rows.div_ceil(PART) || !row.iter().all(|value| value.is_finite()) {
+        if *given >= settings.learnt_rows.div_ceil(PART) {
             return None;
         }
         *given += 1;
-        self.rows.push(row.to_vec());
+        self.rows.push(row);
         if self.rows.len() < settings.learnt_rows {
             return None;
         }
         let learnt = std::mem::take(self);
-        Profile::new(&learnt.rows, true, settings)
+        Profile::learnt(&learnt.rows, learnt.width, settings)
     }
 }

@@ -60,7 +60,7 @@ impl Monitor {
     /// equally wide, finite rows can't calibrate a test; then the answer is `false`, and the model's
     /// inputs are compared with what its clients send, once that was learnt.
     pub fn profile(&mut self, asset: &Asset, rows: &[Vec<f32>]) -> bool {
-        let Some(profile) = Profile::new(rows, false, &self.settings) else { return false };
+        let Some(profile) = Profile::registered(rows, &self.settings) else { return false };
         self.inputs.register(asset, profile, &self.settings);
         true
     }

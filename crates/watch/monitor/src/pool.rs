@@ -15,7 +15,7 @@ use crate::settings::Settings;
 use crate::window::Window;
 
 /// Members that are remembered; the one not suspicious for longest is forgotten.
-const MEMBERS: usize = 256;
+const MEMBERS: usize = 128;
 /// Seconds after which a member's evidence is old.
 const OLD: f64 = 86_400.0;
 /// Looks at a pool in a day that are independent of one another.

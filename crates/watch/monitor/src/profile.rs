@@ -63,9 +63,17 @@ pub(crate) struct Seen {
 }
 
 impl Profile {
-    /// `None` when the rows can't calibrate anything.
-    pub(crate) fn new(rows: &[Vec<f32>], is_learnt: bool, settings: &Settings) -> Option<Self> {
-        let width = rows.first()?.len();
+    /// The profile that these rows of the model's data are; `None` when they can't calibrate anything.
+    pub(crate) fn registered(rows: &[Vec<f32>], settings: &Settings) -> Option<Self> {
+        Self::new(rows, rows.first()?.len(), false, settings)
+    }
+
+    /// The profile that these thinned rows of clients are, which were `width` wide.
+    pub(crate) fn learnt(rows: &[Vec<f32>], width: usize, settings: &Settings) -> Option<Self> {
+        Self::new(rows, width, true, settings)
+    }
+
+    fn new(rows: &[Vec<f32>], width: usize, is_learnt: bool, settings: &Settings) -> Option<Self> {
         let stride = rows.len().div_ceil(ROWS).max(1);
         let thinned: Vec<Vec<f32>> = rows.iter().step_by(stride).map(|row| thin(row)).collect();
         let scale = Scale::new(&thinned)?;
@@ -156,6 +164,7 @@ fn share_of_steps(rows: &[Vec<f32>]) -> f64 {
     rows.iter().enumerate().map(is_step).filter(|is_step| *is_step).count() as f64 / rows.len().max(1) as f64
 }
 
-fn thin(row: &[f32]) -> Vec<f32> {
+/// At most 1024 features of a row.
+pub(crate) fn thin(row: &[f32]) -> Vec<f32> {
     row.iter().step_by(row.len().div_ceil(FEATURES).max(1)).copied().collect()
 }

@@ -43,7 +43,8 @@ mod tests {
         let (mut steps, mut numbers) = (Steps::default(), Numbers::new(1));
         let chance = (0..10_000).filter(|_| steps.observe(2.0 + 3.0 * numbers.unit() as f32)).count();
         assert!(chance < 20, "{chance} of 10,000");
-        let seen = (0..20).filter(|n| steps.observe(if n % 2 == 0 { 1.5 } else { 2.0 + numbers.unit() as f32 })).count();
+        let seen =
+            (0..20).filter(|n| steps.observe(if n % 2 == 0 { 1.5 } else { 2.0 + numbers.unit() as f32 })).count();
         assert!(seen >= 5, "{seen} of 10");
     }
 }

@@ -31,11 +31,11 @@ fn an_extraction_split_over_ten_principals_is_found_within_80_queries_and_names_
         let (mut monitor, mut numbers) = (monitor(Settings::default()), Numbers::new(seed));
         let honest = shuffled(seed, 300);
         let (mut signals, mut first) = (Vec::new(), None);
-        for number in 0..200 {
+        for (number, natural) in honest.iter().enumerate().take(200) {
             let who = number % 10;
             let one = asked(&format!("split{who}"), &format!("at{who}"), number, &noise(&mut numbers));
             signals.extend(monitor.observe(&one));
-            let other = asked(&format!("honest{}", number % 5), "office", number, &honest[number]);
+            let other = asked(&format!("honest{}", number % 5), "office", number, natural);
             signals.extend(monitor.observe(&other));
             first = first.or_else(|| (!pools(&signals).is_empty()).then_some(number + 1));
         }
@@ -53,7 +53,11 @@ fn principals_of_one_network_or_program_are_pooled_though_their_queries_differ()
         let (mut monitor, mut numbers) = (monitor(Settings::default()), Numbers::new(5));
         let mut signals = Vec::new();
         for number in 0..120 {
-            let row = if number % 2 == 0 { noise(&mut numbers) } else { pushed(&mut numbers, &rows[number % 3], 4.0) };
+            let row = if number.is_multiple_of(2) {
+                noise(&mut numbers)
+            } else {
+                pushed(&mut numbers, &rows[number % 3], 4.0)
+            };
             let mut exchange = asked(&format!("p{}", number % 2), &format!("at{}", number % 2), number, &row);
             match bond {
                 "source" => exchange.source = "same".to_owned(),
@@ -95,7 +99,7 @@ fn honest_clients_of_one_office_are_no_pool() {
 fn an_extractor_that_hides_two_thirds_of_its_queries_among_natural_ones_is_found() {
     let rows = shuffled(3, 600);
     let (mut monitor, mut numbers) = (monitor(Settings::default()), Numbers::new(9));
-    let next = |number: usize| if number % 3 == 0 { noise(&mut numbers) } else { rows[number].clone() };
+    let next = |number: usize| if number.is_multiple_of(3) { noise(&mut numbers) } else { rows[number].clone() };
     let queries = world::queries_until(&mut monitor, SignalKind::Extraction, "hidden", next, 600);
     assert!(queries.is_some_and(|queries| queries <= 200), "{queries:?}");
 }

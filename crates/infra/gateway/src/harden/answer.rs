@@ -133,7 +133,7 @@ fn harden_bytes(
     }
     let read = |bytes: &[u8]| match bytes.try_into() {
         Ok(bytes) => f32::from_le_bytes(bytes),
-        Err(_) => bytes.try_into().map(f64::from_le_bytes).unwrap_or(f64::NAN) as f32,
+        Err(_) => bytes.try_into().map_or(f64::NAN, f64::from_le_bytes) as f32,
     };
     let mut values: Vec<f32> = bytes.chunks_exact(width).map(read).collect();
     harden_values(shape, &mut values, hardening);

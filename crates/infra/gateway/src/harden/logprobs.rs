@@ -3,33 +3,40 @@
 
 use serde_json::Value;
 
-/// Fields that hold probabilities of tokens: of OpenAI's chat, completions and responses, whole or as
-/// events of a stream, and of servers that speak them.
-const FIELDS: &[&str] =
-    &["logprobs", "top_logprobs", "token_logprobs", "prompt_logprobs", "logprob", "cumulative_logprob"];
+/// Fields beside `logprobs` that hold probabilities of tokens: of OpenAI's chat, completions and
+/// responses, whole or as events of a stream, and of servers that speak them.
+const FIELDS: &[&str] = &["top_logprobs", "token_logprobs", "prompt_logprobs", "logprob", "cumulative_logprob"];
 
 /// Takes the probabilities of tokens out of an answer, in place; whether there were any. `logprobs`
 /// becomes `null`, which stands there where they were not asked for; the others are left out. Text is never
 /// looked into: what a model writes stays.
 pub fn strip_logprobs(answer: &mut Value) -> bool {
+    let mut found = false;
     match answer {
         Value::Object(fields) => {
-            let mut found = false;
-            for (name, value) in fields.iter_mut().filter(|(name, _)| FIELDS.contains(&name.as_str())) {
-                // The requests' form, a switch or a number, tells nothing.
-                if name == "logprobs" && (value.is_object() || value.is_array()) {
-                    *value = Value::Null;
-                    found = true;
-                }
+            if let Some(value) = fields.get_mut("logprobs").filter(|value| value.is_object() || value.is_array()) {
+                *value = Value::Null;
+                found = true;
             }
             let before = fields.len();
-            fields.retain(|name, value| name == "logprobs" || !FIELDS.contains(&name.as_str()) || value.is_null());
+            // A server that repeats how many it was asked for tells nothing.
+            let is_number_asked = |name: &str, value: &Value| name == "top_logprobs" && value.is_number();
+            fields.retain(|name, value| {
+                !FIELDS.contains(&name.as_str()) || value.is_null() || is_number_asked(name, value)
+            });
             found |= fields.len() < before;
-            fields.values_mut().fold(found, |found, value| strip_logprobs(value) || found)
+            for value in fields.values_mut() {
+                found |= strip_logprobs(value);
+            }
         }
-        Value::Array(items) => items.iter_mut().fold(false, |found, item| strip_logprobs(item) || found),
-        _ => false,
+        Value::Array(items) => {
+            for item in items {
+                found |= strip_logprobs(item);
+            }
+        }
+        _ => {}
     }
+    found
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ def wilson(hits, trials, z=1.96):
 
 
 def honest(name, seed, learnt, days):
-    """Client-days by kind, those accused, and the cost of an exchange."""
+    """Client-days by kind, those accused, and the cost of an exchange of one row."""
     victim, rng = victims.victim(name, seed), np.random.default_rng([seed, 1])
     world, counts = World(victim, learnt), {kind: 0 for kind in clients.KINDS}
     for day in range(days):
@@ -128,7 +128,7 @@ def report_honest(names, seeds, learnt, days):
                 total[kind] += counts[kind]
                 wrong[kind] += sum(what == "extraction" and who.startswith(kind) for what, who in accused)
             probes += sum(what == "membership-probing" for what, _ in accused)
-        print(f"  cost of an exchange, {name}: {microseconds:.1f} us")
+        print(f"  cost of an exchange of one row, {name}: {microseconds:.1f} us (median)")
     for kind in clients.KINDS:
         print(f"  {kind}: {wrong[kind]} of {total[kind]} client-days accused")
     all_wrong, all_days = sum(wrong.values()), sum(total.values())

@@ -71,14 +71,12 @@ fn membership_probing_is_an_incident_of_its_own() {
     let (prober, honest) = (client(&daemon, "prober"), client(&daemon, "honest"));
     let digits = digits();
     for turn in 0..60_usize {
-        // One pixel of one picture, by one: the same record again and again.
+        // Two pixels in the middle of one picture, by less than one: the same record again and again.
         let mut row = digits[0].clone();
-        let place = 18 + turn % 28;
-        row[place] = if row[place] >= 1.0 + (turn / 28) as f32 {
-            row[place] - 1.0 - (turn / 28) as f32
-        } else {
-            row[place] + 1.0 + (turn / 28) as f32
-        };
+        for place in [turn % 8, turn / 8] {
+            let pixel = &mut row[[19, 20, 27, 28, 35, 36, 43, 44][place]];
+            *pixel += (0.3 + 0.01 * turn as f32) * if *pixel < 8.0 { 1.0 } else { -1.0 };
+        }
         ask(&daemon, &prober, &row);
         ask(&daemon, &honest, &digits[turn + 1]);
     }

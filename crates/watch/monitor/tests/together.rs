@@ -53,11 +53,7 @@ fn principals_of_one_network_or_program_are_pooled_though_their_queries_differ()
         let (mut monitor, mut numbers) = (monitor(Settings::default()), Numbers::new(5));
         let mut signals = Vec::new();
         for number in 0..120 {
-            let row = if number.is_multiple_of(2) {
-                noise(&mut numbers)
-            } else {
-                pushed(&mut numbers, &rows[number % 3], 4.0)
-            };
+            let row = if number % 2 == 0 { noise(&mut numbers) } else { pushed(&mut numbers, &rows[number % 3], 4.0) };
             let mut exchange = asked(&format!("p{}", number % 2), &format!("at{}", number % 2), number, &row);
             match bond {
                 "source" => exchange.source = "same".to_owned(),

@@ -17,6 +17,8 @@ use crate::house::House;
 
 /// Most incidents on one page; the newest are shown.
 const ROWS: usize = 200;
+/// Members of a pool of principals that are named where it is shown; the actions name all.
+const NAMES: usize = 10;
 
 /// An incident in a list.
 pub(super) struct Row {
@@ -109,7 +111,13 @@ fn who(house: &House, incident: &Incident) -> String {
     match incident.members.as_slice() {
         [] if incident.principal.is_empty() => "nobody identified".to_owned(),
         [] => name_of(house, &incident.principal),
-        members => members.iter().map(|member| name_of(house, member)).collect::<Vec<_>>().join(", "),
+        members => {
+            let mut names: Vec<String> = members.iter().take(NAMES).map(|member| name_of(house, member)).collect();
+            if members.len() > NAMES {
+                names.push(format!("{} more", members.len() - NAMES));
+            }
+            names.join(", ")
+        }
     }
 }
 

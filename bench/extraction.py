@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Extraction of models of scikit-learn size: who is caught, when, and who is accused for nothing.
 
-    cargo xtask bench extraction      (or: python3 bench/extraction.py [--seeds 5] [--learnt])
+    cargo xtask bench extraction      (or: python3 bench/extraction.py [--seeds 3] [--learnt])
 
 Drives the real monitor (crates/watch/monitor, example `replay`) with simulated clients and attackers.
 Needs numpy, pillow and scikit-learn. All is drawn from seeds; those that thresholds were chosen with (0 to 9)
@@ -206,7 +206,7 @@ def report_hardening(names, seeds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first", type=int, default=100, help="the first seed")
     parser.add_argument("--days", type=int, default=2)
     parser.add_argument("--victims", nargs="+", default=victims.NAMES)

@@ -163,6 +163,7 @@ fn story(incident: &Value) -> String {
         "severity",
         "state",
         "principal",
+        "members",
         "key",
         "asset",
         "rules",

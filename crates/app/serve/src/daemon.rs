@@ -218,7 +218,7 @@ fn backend(house: &House, config: &Config, model: &ModelSource) -> Result<(Backe
     let (embedded, profile) = load_model(model, &config.model)?;
     if let Some(profile) = profile {
         let mut monitor = house.monitor.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        monitor.profile(&embedded.asset, profile.minimum, profile.maximum, &profile.rows);
+        monitor.profile(&embedded.asset, &profile.rows);
     }
     let example = match embedded.signature.inputs.as_slice() {
         [input] => input.shape.as_ref().and_then(|shape| match shape.as_slice() {

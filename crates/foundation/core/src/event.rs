@@ -145,6 +145,12 @@ pub struct Exchange {
     pub drill: bool,
     /// Opaque fingerprint of where the request came from (address and user agent, hashed).
     pub source: String,
+    /// Opaque fingerprint of the network that the request came from (its address's prefix, hashed);
+    /// empty when that is not known.
+    pub network: String,
+    /// Opaque fingerprint of the program that sent the request (how it speaks TLS and HTTP, hashed);
+    /// empty when that is not known.
+    pub program: String,
     /// On what.
     pub asset: Asset,
     /// How it ended.

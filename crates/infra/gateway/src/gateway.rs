@@ -471,6 +471,8 @@ impl Gateway {
             key: caller.map(|caller| caller.key.to_string()).unwrap_or_default(),
             drill: caller.is_some_and(|caller| caller.principal.drill),
             source: course.source.clone(),
+            network: String::new(),
+            program: String::new(),
             asset: self.backend.asset().clone(),
             outcome,
             reason: reason.to_owned(),

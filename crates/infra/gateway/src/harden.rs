@@ -1,55 +1,33 @@
 //! Answers that tell less about the model: top-k, rounding, label only.
+//!
+//! [`row`] says what is taken out of scores; this file does it to the tensors of the embedded model,
+//! [`answer`] to answers of the Open Inference Protocol that an upstream gave, and [`logprobs`] takes the
+//! probabilities of tokens out of answers of language models.
+
+mod answer;
+mod logprobs;
+mod row;
 
 use bartizan_inference::{Tensor, TensorData};
 
+pub use answer::{Unhardened, harden_binary, harden_json};
+pub use logprobs::strip_logprobs;
+
 use crate::settings::Hardening;
+use row::{Scores, are_shares, best, scores};
 
 /// Bits of one score that is not rounded: the mantissa of a 32-bit float.
 const SCORE_BITS: u64 = 23;
 
-/// Takes out of `outputs` what `hardening` says. Scores are rows of floats of rank 2; everything
-/// else is left as it is. The best class of a row never changes.
+/// Takes out of `outputs` what `hardening` says. Classes lie along the last axis of floating-point
+/// outputs; whole numbers are left as they are. The best class of a row never changes.
 pub(crate) fn harden(outputs: &mut [Tensor], hardening: Hardening) {
     if hardening == Hardening::default() {
         return;
     }
     for output in outputs {
-        let Some(width) = score_width(output) else { continue };
-        let TensorData::Float(values) = &mut output.data else { continue };
-        for row in values.chunks_exact_mut(width) {
-            harden_row(row, hardening);
-        }
-    }
-}
-
-fn harden_row(row: &mut [f32], hardening: Hardening) {
-    let Some(best) = best(row) else { return };
-    if hardening.label_only {
-        for (index, score) in row.iter_mut().enumerate() {
-            *score = f32::from(u8::from(index == best));
-        }
-        return;
-    }
-    if hardening.top_k > 0 && hardening.top_k < row.len() {
-        let mut order: Vec<usize> = (0..row.len()).collect();
-        order.sort_by(|a, b| score_at(row, *b).total_cmp(&score_at(row, *a)));
-        for index in order.into_iter().skip(hardening.top_k) {
-            if let Some(score) = row.get_mut(index) {
-                *score = 0.0;
-            }
-        }
-    }
-    if hardening.decimals > 0 {
-        let scale = 10_f32.powi(i32::try_from(hardening.decimals).unwrap_or(6));
-        let top = score_at(row, best);
-        for score in row.iter_mut() {
-            *score = (*score * scale).round() / scale;
-        }
-        // Rounding can make the runner-up equal to the best; the best stays ahead by one step.
-        let rounded = score_at(row, best);
-        let tied = row.iter().enumerate().any(|(index, score)| index < best && *score >= rounded);
-        if tied && let Some(score) = row.get_mut(best) {
-            *score = rounded.max((top * scale).round() / scale) + 1.0 / scale;
+        if let TensorData::Float(values) = &mut output.data {
+            row::harden_values(&output.shape, values, hardening);
         }
     }
 }
@@ -60,9 +38,12 @@ pub(crate) fn bits(outputs: &[Tensor], hardening: Hardening) -> u64 {
         .iter()
         .map(|output| {
             let values = output.data.len() as u64;
-            let Some(width) = score_width(output) else { return values * 32 };
-            let rows = values / width.max(1) as u64;
-            rows * row_bits(width as u64, hardening)
+            let TensorData::Float(scores_of) = &output.data else { return values * 32 };
+            match scores(&output.shape, scores_of) {
+                Scores::Rows(width) => values / width.max(1) as u64 * row_bits(width as u64, hardening),
+                Scores::Single if are_shares(scores_of) => values * single_bits(hardening),
+                Scores::Single => values * 32,
+            }
         })
         .sum()
 }
@@ -73,34 +54,31 @@ fn row_bits(width: u64, hardening: Hardening) -> u64 {
         return label;
     }
     let kept = if hardening.top_k == 0 { width } else { width.min(hardening.top_k as u64) };
+    let positions = if kept < width { kept * label } else { 0 };
+    kept * score_bits(hardening) + positions
+}
+
+fn single_bits(hardening: Hardening) -> u64 {
+    if hardening.label_only { 1 } else { score_bits(hardening) }
+}
+
+fn score_bits(hardening: Hardening) -> u64 {
     // log2(10) bits a decimal place, rounded up to 4 tenths of a bit less than 3.4.
     let score = if hardening.decimals == 0 { SCORE_BITS } else { (u64::from(hardening.decimals) * 34).div_ceil(10) };
-    let positions = if kept < width { kept * label } else { 0 };
-    kept * score.min(SCORE_BITS) + positions
+    score.min(SCORE_BITS)
 }
 
 /// The class that each row of the first score tensor puts first.
 pub(crate) fn labels(outputs: &[Tensor]) -> Vec<u32> {
-    let Some((output, width)) = outputs.iter().find_map(|output| Some((output, score_width(output)?))) else {
-        return Vec::new();
-    };
-    let TensorData::Float(values) = &output.data else { return Vec::new() };
-    values.chunks_exact(width).filter_map(|row| best(row).and_then(|index| u32::try_from(index).ok())).collect()
-}
-
-fn score_width(output: &Tensor) -> Option<usize> {
-    match (&output.data, output.shape.as_slice()) {
-        (TensorData::Float(_), [_, width]) if *width > 1 => Some(*width),
+    let rows = outputs.iter().find_map(|output| match &output.data {
+        TensorData::Float(values) => match scores(&output.shape, values) {
+            Scores::Rows(width) => Some((values, width)),
+            Scores::Single => None,
+        },
         _ => None,
-    }
-}
-
-fn best(row: &[f32]) -> Option<usize> {
-    row.iter().enumerate().max_by(|(i, a), (j, b)| a.total_cmp(b).then(j.cmp(i))).map(|(index, _)| index)
-}
-
-fn score_at(row: &[f32], index: usize) -> f32 {
-    row.get(index).copied().unwrap_or_default()
+    });
+    let Some((values, width)) = rows else { return Vec::new() };
+    values.chunks_exact(width).filter_map(|row| best(row).and_then(|index| u32::try_from(index).ok())).collect()
 }
 
 #[cfg(test)]
@@ -125,6 +103,18 @@ mod tests {
         assert_eq!(hardened(row.clone(), Hardening { top_k: 1, ..Hardening::default() }), [0.0, 0.654, 0.0]);
         assert_eq!(hardened(row.clone(), Hardening { decimals: 1, ..Hardening::default() }), [0.1, 0.7, 0.2]);
         assert_eq!(hardened(row, Hardening { label_only: true, ..Hardening::default() }), [0.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn each_output_is_hardened_and_labels_are_left() {
+        let mut label = Tensor::floats("label", vec![1], vec![]);
+        label.data = TensorData::Integer(vec![1]);
+        let mut outputs = vec![label.clone(), answer(vec![0.1, 0.9]).remove(0), answer(vec![-2.0, 3.0]).remove(0)];
+        harden(&mut outputs, Hardening { top_k: 1, ..Hardening::default() });
+        assert_eq!(outputs[0], label);
+        assert_eq!(outputs[1].data.to_floats(), [0.0, 0.9]);
+        assert_eq!(outputs[2].data.to_floats(), [-1e9, 3.0]);
+        assert_eq!(labels(&outputs), [1]);
     }
 
     #[test]

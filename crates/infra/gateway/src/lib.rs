@@ -46,6 +46,7 @@ pub use embedded::Embedded;
 pub use exposure::{Exposure, check_exposure};
 pub use gateway::{Gateway, GatewayParts};
 pub use guard::{Admission, Guard, Refusal, Stage};
+pub use harden::{Unhardened, harden_binary, harden_json, strip_logprobs};
 pub use head::{Head, HeadError, Route, fuzz_one};
 pub use listener::{Listener, ListenerLimits};
 pub use metrics::Metrics;

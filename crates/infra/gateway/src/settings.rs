@@ -93,11 +93,13 @@ pub enum Durability {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hardening {
-    /// Scores per row that are kept, largest first; the others become 0. 0 keeps all.
+    /// Scores per row that are kept, largest first; the others become 0, or -1e9 where scores may be
+    /// negative (logits). 0 keeps all.
     pub top_k: usize,
     /// Decimal places that scores are rounded to; 0 leaves them.
     pub decimals: u32,
-    /// Answer 1 for the best class of a row and 0 for the others.
+    /// Answer 1 for the best class of a row and 0 for the others; of a single probability, whether it
+    /// is at least one half.
     pub label_only: bool,
 }
 

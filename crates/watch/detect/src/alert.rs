@@ -18,6 +18,9 @@ pub struct Alert {
     pub tenant: Tenant,
     /// Who seems to be behind it; an opaque id, empty when nobody was identified.
     pub principal: String,
+    /// Who seems to be behind it together; empty when it is about one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<String>,
     /// Public prefix of the key that was used; empty when none was.
     pub key: String,
     /// On what.

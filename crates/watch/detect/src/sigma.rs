@@ -83,6 +83,7 @@ impl Sigma {
             techniques: summary.techniques.clone(),
             tenant: event.tenant.clone(),
             principal: event.principal.clone(),
+            members: members(event),
             key: text("key").to_owned(),
             asset: event.asset.clone(),
             drill: event.data.get("drill").and_then(serde_json::Value::as_bool).unwrap_or_default(),
@@ -91,6 +92,12 @@ impl Sigma {
             event: event.id.clone(),
         })
     }
+}
+
+/// The principals that an event is about together.
+fn members(event: &Event) -> Vec<String> {
+    let members = event.data.get("members").and_then(serde_json::Value::as_array).into_iter().flatten();
+    members.filter_map(serde_json::Value::as_str).map(str::to_owned).collect()
 }
 
 impl RuleEngine for Sigma {

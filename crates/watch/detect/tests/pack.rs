@@ -28,8 +28,16 @@ fn names(alerts: &[Alert]) -> Vec<&str> {
 fn every_rule_of_the_pack_fires_on_what_it_is_for() {
     let mut rules = Sigma::load(&[]).unwrap();
     let mut seen = BTreeSet::new();
-    let signals =
-        ["key-shared", "request-flood", "malformed-inputs", "unauthorized-probing", "input-drift", "extraction"];
+    let signals = [
+        "key-shared",
+        "request-flood",
+        "malformed-inputs",
+        "unauthorized-probing",
+        "input-drift",
+        "extraction",
+        "extraction-pool",
+        "membership-probing",
+    ];
     let refusals = [
         "key-revoked",
         "token-revoked",
@@ -106,6 +114,15 @@ fn an_alert_names_who_what_and_which_technique() {
         ("shop", "bk_1", true, "e0")
     );
     assert!(alert.message.contains("0.75"), "{}", alert.message);
+}
+
+#[test]
+fn an_alert_about_several_names_them() {
+    let mut rules = Sigma::load(&[]).unwrap();
+    let members = vec!["p_1".to_owned(), "p_2".to_owned()];
+    let event = at("monitor.signal", 0).by("").because("extraction-pool").with("members", members.clone());
+    let alert = rules.evaluate(&event).remove(0);
+    assert_eq!((alert.principal.as_str(), alert.members), ("", members));
 }
 
 #[test]

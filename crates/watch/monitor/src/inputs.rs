@@ -1,129 +1,174 @@
-//! What a principal asks a model, compared with what the model was made for.
+//! What principals ask models: drift, extraction alone and together, membership probing.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
-use bartizan_statistics::{Look, Reference, squared_distance};
+use bartizan_core::{Asset, Exchange, Outcome};
 
+use crate::finding::Finding;
+use crate::learning::Learner;
+use crate::pool::{Bond, Pool, Together};
+use crate::profile::{Profile, WINDOW};
+use crate::recent::Recent;
 use crate::settings::Settings;
+use crate::signal::SignalKind;
+use crate::window::{Verdict, Window};
 
-/// Distinct rows that are looked at together.
-pub(crate) const WINDOW: usize = 32;
-/// Features of a row that are looked at; wider rows are thinned out evenly.
-const FEATURES: usize = 1024;
-/// Rows of the reference that are used.
-const ROWS: usize = 512;
-/// Splits of the reference that calibrate drift, and draws that calibrate crowding.
-const ROUNDS: usize = 20_000;
-const DRAWS: usize = 20_000;
-const SEED: u64 = 0x6261_7274_697a_616e;
-/// Share of the model's own data that counts as far out, or as crowded.
-const FAR: f64 = 0.99;
-const CROWDED: f64 = 0.005;
+/// Rows of one exchange that are looked at, evenly chosen: what bounds the work for a large batch.
+const BATCH: usize = 64;
+/// Distinct rows that a principal asks in a day, by which its rate of false alarms is meant.
+const ROWS_A_DAY: f64 = 10_000.0;
+/// Models without a profile that are learnt at the same time.
+const LEARNERS: usize = 16;
+/// Models whose profile was learnt.
+const LEARNT: usize = 64;
+/// Seconds in which a member of a pool is told of as such and not by itself.
+const POOLED: f64 = 3600.0;
+/// Pools: origins for each model, and one of likeness.
+const POOLS: usize = 1024;
 
-/// What inputs of one model look like, with thresholds calibrated on it.
-pub(crate) struct Profile {
-    width: usize,
-    minimum: f32,
-    scale: f32,
-    reference: Reference,
-    drift: f64,
-    far: f32,
-    crowded: f32,
+/// Watches inputs of models.
+pub(crate) struct Inputs {
+    profiles: BTreeMap<Asset, Profile>,
+    learners: Recent<Learner>,
+    windows: Recent<Window>,
+    pools: Recent<Pool>,
 }
 
-impl Profile {
-    /// `None` when the rows can't calibrate anything.
-    pub(crate) fn new(minimum: f32, maximum: f32, rows: &[Vec<f32>], settings: &Settings) -> Option<Self> {
-        let width = rows.first()?.len();
-        let span = maximum - minimum;
-        let scale = if span > 0.0 && span.is_finite() { 1.0 / span } else { 1.0 };
-        let stride = rows.len().div_ceil(ROWS).max(1);
-        let scaled: Vec<Vec<f32>> = rows.iter().step_by(stride).map(|row| thin(row, minimum, scale)).collect();
-        let reference = Reference::new(&scaled)?;
-        Some(Self {
-            width,
-            minimum,
-            scale,
-            drift: reference
-                .discrepancy_threshold(WINDOW, settings.drift_false_alarms, ROUNDS, SEED)
-                .max(f64::MIN_POSITIVE),
-            far: reference.nearest_quantile(FAR),
-            crowded: reference.crowding_quantile(WINDOW, CROWDED, DRAWS, SEED),
-            reference,
-        })
-    }
+/// Scores for people: of drift, and the share of suspicious rows.
+pub(crate) type Scores = (f64, f64);
 
-    /// Values in a row of the model's input.
-    pub(crate) fn width(&self) -> usize {
-        self.width
-    }
-
-    /// Bytes that one principal's window may take.
-    pub(crate) fn window_bytes(&self) -> usize {
-        WINDOW * (self.reference.width() * size_of::<f32>() + size_of::<Row>())
-    }
-}
-
-fn thin(row: &[f32], minimum: f32, scale: f32) -> Vec<f32> {
-    row.iter().step_by(row.len().div_ceil(FEATURES).max(1)).map(|value| (value - minimum) * scale).collect()
-}
-
-struct Row {
-    values: Vec<f32>,
-    look: Look,
-    /// Far from all reference data, or close to a query shortly before.
-    suspicious: bool,
-}
-
-/// The last distinct rows of one principal.
-#[derive(Default)]
-pub(crate) struct Window {
-    rows: VecDeque<Row>,
-    since_test: usize,
-    /// Windows in a row that differed from the reference.
-    drifted: u32,
-    pub(crate) drift_score: f64,
-    pub(crate) extraction_score: f64,
-}
-
-/// What a row has brought to light.
-#[derive(Default)]
-pub(crate) struct Verdict {
-    /// How far two windows in a row were over the threshold of drift, which is 1.
-    pub(crate) drift: Option<f64>,
-    /// Share of suspicious rows, once it is over the setting.
-    pub(crate) extraction: Option<f64>,
-}
-
-impl Window {
-    /// Takes in a row. A row that is there already is no news: clients repeat themselves.
-    pub(crate) fn observe(&mut self, profile: &Profile, row: &[f32], settings: &Settings) -> Verdict {
-        let values = thin(row, profile.minimum, profile.scale);
-        let distances = self.rows.iter().map(|row| squared_distance(&row.values, &values));
-        let closest = distances.fold(f32::INFINITY, f32::min);
-        if closest == 0.0 {
-            return Verdict::default();
+impl Inputs {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            profiles: BTreeMap::new(),
+            learners: Recent::new(LEARNERS),
+            windows: Recent::new(settings.principals),
+            pools: Recent::new(POOLS.min(settings.principals)),
         }
-        let look = profile.reference.look(&values);
-        let suspicious = look.nearest > profile.far || closest.sqrt() < profile.crowded;
-        if self.rows.len() == WINDOW {
-            self.rows.pop_front();
-        }
-        self.rows.push_back(Row { values, look, suspicious });
-        self.extraction_score = self.rows.iter().filter(|row| row.suspicious).count() as f64 / WINDOW as f64;
-        let extraction = (self.extraction_score >= settings.extraction_share).then_some(self.extraction_score);
-        self.since_test += 1;
-        let drift = if self.since_test >= WINDOW { self.test(profile) } else { None };
-        Verdict { drift, extraction }
     }
 
-    /// Compares the window with the reference. One window in so many differs by chance, as the
-    /// settings say; two in a row, which share no row, are drift.
-    fn test(&mut self, profile: &Profile) -> Option<f64> {
-        self.since_test = 0;
-        let window: Vec<(&[f32], Look)> = self.rows.iter().map(|row| (row.values.as_slice(), row.look)).collect();
-        self.drift_score = (profile.reference.discrepancy(&window) / profile.drift).max(0.0);
-        self.drifted = if self.drift_score > 1.0 { self.drifted + 1 } else { 0 };
-        (self.drifted >= 2).then_some(self.drift_score)
+    /// Compares inputs of a model with that profile from now on.
+    pub(crate) fn register(&mut self, asset: &Asset, profile: Profile, settings: &Settings) {
+        self.profiles.insert(asset.clone(), profile);
+        let widest = self.profiles.values().map(Profile::window_bytes).max().unwrap_or(1);
+        self.windows = Recent::new((settings.window_bytes / widest).min(settings.principals));
     }
+
+    /// Looks at the rows of an exchange; the scores, where the model's inputs are compared.
+    pub(crate) fn observe(
+        &mut self,
+        exchange: &Exchange,
+        settings: &Settings,
+        findings: &mut Vec<Finding>,
+    ) -> Option<Scores> {
+        let width = exchange.width;
+        if width == 0 || exchange.inputs.len() < width {
+            return None;
+        }
+        let stride = (exchange.inputs.len() / width).div_ceil(BATCH);
+        let rows = exchange.inputs.chunks_exact(width).step_by(stride);
+        if !self.profiles.contains_key(&exchange.asset) {
+            self.learn(exchange, rows, settings);
+            return None;
+        }
+        let name = format!("{} {} {}", exchange.tenant, exchange.principal, exchange.asset);
+        for row in rows {
+            let profile = self.profiles.get_mut(&exchange.asset).filter(|profile| profile.width() == width)?;
+            let window = self.windows.entry(&name, || Window::of(&exchange.principal));
+            let bound = bound(settings);
+            let verdict = window.observe(profile, row, settings, 2.0 * bound);
+            if verdict.is_suspicious {
+                self.look_together(exchange, &name, settings, findings);
+            }
+            let window = self.windows.entry(&name, || Window::of(&exchange.principal));
+            findings.extend(alone(window, &verdict, bound, exchange, settings));
+        }
+        self.windows.get(&name).map(|window| (window.drift_score, window.share()))
+    }
+
+    fn learn<'a>(&mut self, exchange: &Exchange, rows: impl Iterator<Item = &'a [f32]>, settings: &Settings) {
+        let learnt = self.profiles.values().filter(|profile| profile.is_learnt).count();
+        if settings.learnt_rows == 0 || exchange.drill || exchange.outcome != Outcome::Allow || learnt >= LEARNT {
+            return;
+        }
+        let learner = self.learners.entry(&exchange.asset.to_string(), Learner::default);
+        for row in rows {
+            if let Some(profile) = learner.observe(&exchange.principal, row, settings) {
+                self.register(&exchange.asset, profile, settings);
+                return;
+            }
+        }
+    }
+
+    /// Adds a suspicious query to the pools that its principal is in.
+    fn look_together(&mut self, exchange: &Exchange, name: &str, settings: &Settings, findings: &mut Vec<Finding>) {
+        let asset = format!("{} {} {}", exchange.tenant, exchange.asset, exchange.drill);
+        let origins = [("source", &exchange.source), ("network", &exchange.network), ("program", &exchange.program)];
+        let origins = origins.into_iter().filter(|(_, word)| !word.is_empty());
+        let mut pools: Vec<(Bond, String)> =
+            origins.map(|(kind, word)| (Bond::Origin, format!("{asset} {kind} {word}"))).collect();
+        pools.push((Bond::Likeness, asset));
+        for (bond, pool) in pools {
+            let pool = self.pools.entry(&pool, || Pool::new(bond));
+            let Some(together) = pool.observe(name, exchange.time, &self.windows, settings) else { continue };
+            findings.push(self.tell(exchange, &together));
+            return;
+        }
+    }
+
+    fn tell(&mut self, exchange: &Exchange, together: &Together) -> Finding {
+        let mut members = Vec::new();
+        for name in &together.members {
+            if let Some(window) = self.windows.get_mut(name) {
+                window.pooled = Some(exchange.time);
+                members.push(window.principal.clone());
+            }
+        }
+        Finding {
+            kind: SignalKind::ExtractionPool,
+            score: together.evidence,
+            threshold: together.bound,
+            message: format!("{} principals ask together what an extractor would make up", members.len()),
+            members,
+        }
+    }
+}
+
+/// What a principal's own queries say.
+fn alone(
+    window: &Window,
+    verdict: &Verdict,
+    bound: f64,
+    exchange: &Exchange,
+    settings: &Settings,
+) -> impl Iterator<Item = Finding> {
+    let evidence = window.evidence.value();
+    let pooled = window.pooled.is_some_and(|told| exchange.time.seconds_since(told) < POOLED);
+    let extraction = (verdict.is_suspicious && evidence >= bound && !pooled).then(|| Finding {
+        kind: SignalKind::Extraction,
+        score: evidence,
+        threshold: bound,
+        message: format!("{:.0} % of the last {WINDOW} queries look made up", window.share() * 100.0),
+        members: Vec::new(),
+    });
+    let probing = (verdict.probes >= settings.membership_probes).then(|| Finding {
+        kind: SignalKind::MembershipProbing,
+        score: f64::from(verdict.probes),
+        threshold: f64::from(settings.membership_probes),
+        message: format!("{} of the last 64 distinct queries circle around single points", verdict.probes),
+        members: Vec::new(),
+    });
+    let drift = verdict.drift.map(|score| Finding {
+        kind: SignalKind::InputDrift,
+        score,
+        threshold: 1.0,
+        message: format!("two windows of {WINDOW} rows differ from the profile, {score:.1} times the threshold"),
+        members: Vec::new(),
+    });
+    [extraction, probing, drift].into_iter().flatten()
+}
+
+/// Evidence, in nats, that an honest principal reaches with the chance of the settings in a day.
+fn bound(settings: &Settings) -> f64 {
+    (ROWS_A_DAY / settings.false_alarms()).ln()
 }

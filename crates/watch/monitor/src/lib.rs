@@ -12,15 +12,24 @@
 //! | `unauthorized-probing` | many requests of one source without a right |
 //! | `input-drift` | inputs differ from the model's reference profile |
 //! | `extraction` | queries that an extractor would make up |
+//! | `extraction-pool` | the same of several principals together |
+//! | `membership-probing` | queries around single points |
 
 mod activity;
+mod centres;
 mod figures;
+mod finding;
 mod inputs;
 mod key;
+mod learning;
 mod monitor;
+mod pool;
+mod profile;
 mod recent;
 mod settings;
 mod signal;
+mod steps;
+mod window;
 
 pub use figures::PrincipalFigures;
 pub use monitor::Monitor;

@@ -6,8 +6,10 @@ use bartizan_core::{Asset, Exchange, Tenant, Timestamp};
 
 use crate::activity::{Activity, Probing, WINDOW_SECONDS, is_unauthorized};
 use crate::figures::PrincipalFigures;
-use crate::inputs::{Profile, WINDOW, Window};
+use crate::finding::Finding;
+use crate::inputs::Inputs;
 use crate::key::KeyUse;
+use crate::profile::Profile;
 use crate::recent::Recent;
 use crate::settings::Settings;
 use crate::signal::{Signal, SignalKind};
@@ -32,25 +34,13 @@ struct Source {
     told: Option<Timestamp>,
 }
 
-/// Rows of one exchange that are looked at, evenly chosen: what bounds the work for a large batch.
-const BATCH: usize = 64;
-
 /// Watches traffic. Memory is bounded by [`Settings::principals`] and [`Settings::window_bytes`].
 pub struct Monitor {
     settings: Settings,
-    profiles: BTreeMap<Asset, Profile>,
-    windows: Recent<Window>,
+    inputs: Inputs,
     principals: Recent<Known>,
     keys: Recent<KeyUse>,
     sources: Recent<Source>,
-}
-
-/// A score over its threshold, in words.
-struct Finding {
-    kind: SignalKind,
-    score: f64,
-    threshold: f64,
-    message: String,
 }
 
 impl Monitor {
@@ -58,23 +48,20 @@ impl Monitor {
     pub fn new(settings: Settings) -> Self {
         let capacity = settings.principals;
         Self {
+            inputs: Inputs::new(&settings),
             settings,
-            profiles: BTreeMap::new(),
-            windows: Recent::new(capacity),
             principals: Recent::new(capacity),
             keys: Recent::new(capacity),
             sources: Recent::new(capacity),
         }
     }
 
-    /// Registers what inputs of a model look like: the range of a feature, and rows of the data that
-    /// it was made for. Fewer than 64 equally wide, finite rows can't calibrate a test; then inputs of
-    /// the model are not compared, and the answer is `false`.
-    pub fn profile(&mut self, asset: &Asset, minimum: f32, maximum: f32, rows: &[Vec<f32>]) -> bool {
-        let Some(profile) = Profile::new(minimum, maximum, rows, &self.settings) else { return false };
-        self.profiles.insert(asset.clone(), profile);
-        let widest = self.profiles.values().map(Profile::window_bytes).max().unwrap_or(1);
-        self.windows = Recent::new((self.settings.window_bytes / widest).min(self.settings.principals));
+    /// Registers what inputs of a model look like: rows of the data that it was made for. Fewer than 64
+    /// equally wide, finite rows can't calibrate a test; then the answer is `false`, and the model's
+    /// inputs are compared with what its clients send, once that was learnt.
+    pub fn profile(&mut self, asset: &Asset, rows: &[Vec<f32>]) -> bool {
+        let Some(profile) = Profile::registered(rows, &self.settings) else { return false };
+        self.inputs.register(asset, profile, &self.settings);
         true
     }
 
@@ -89,7 +76,7 @@ impl Monitor {
         }
         let mut findings = Vec::new();
         let places = self.key_use(exchange, &mut findings);
-        let scores = self.inputs(exchange, &mut findings);
+        let scores = self.inputs.observe(exchange, &self.settings, &mut findings);
         let name = format!("{} {}", exchange.tenant, exchange.principal);
         let known = self.principals.entry(&name, || Known {
             tenant: exchange.tenant.clone(),
@@ -118,6 +105,7 @@ impl Monitor {
                 } else {
                     f64::from(self.settings.flood_refusals)
                 },
+                members: Vec::new(),
                 message: format!(
                     "{} requests in {WINDOW_SECONDS} s, {} of them over the limit",
                     counts.requests, counts.limited
@@ -130,12 +118,14 @@ impl Monitor {
                 score: f64::from(counts.malformed),
                 threshold: f64::from(self.settings.malformed_requests),
                 message: format!("{} of the last 64 requests were refused for their form", counts.malformed),
+                members: Vec::new(),
             });
         }
         let cooldown = f64::from(self.settings.cooldown_seconds);
         for finding in findings {
             let told = known.told.get(&finding.kind);
-            if told.is_none_or(|told| exchange.time.seconds_since(*told) >= cooldown) {
+            // A pool has its own patience.
+            if !finding.members.is_empty() || told.is_none_or(|told| exchange.time.seconds_since(*told) >= cooldown) {
                 known.told.insert(finding.kind, exchange.time);
                 signals.push(signal(exchange, finding));
             }
@@ -179,38 +169,10 @@ impl Monitor {
                     "key {} changed {returns} times within {} s to a place that it had just left",
                     exchange.key, self.settings.key_shared_seconds
                 ),
+                members: Vec::new(),
             });
         }
         key.places()
-    }
-
-    /// Looks at the inputs; the scores of drift and extraction, where there is a profile.
-    fn inputs(&mut self, exchange: &Exchange, findings: &mut Vec<Finding>) -> Option<(f64, f64)> {
-        let profile = self.profiles.get(&exchange.asset)?;
-        if exchange.width == 0 || exchange.width != profile.width() || exchange.inputs.len() < exchange.width {
-            return None;
-        }
-        let name = format!("{} {} {}", exchange.tenant, exchange.principal, exchange.asset);
-        let window = self.windows.entry(&name, Window::default);
-        let stride = (exchange.inputs.len() / exchange.width).div_ceil(BATCH);
-        for row in exchange.inputs.chunks_exact(exchange.width).step_by(stride) {
-            let verdict = window.observe(profile, row, &self.settings);
-            findings.extend(verdict.extraction.map(|score| Finding {
-                kind: SignalKind::Extraction,
-                score,
-                threshold: self.settings.extraction_share,
-                message: format!("{:.0} % of the last {WINDOW} queries look made up", score * 100.0),
-            }));
-            findings.extend(verdict.drift.map(|score| Finding {
-                kind: SignalKind::InputDrift,
-                score,
-                threshold: 1.0,
-                message: format!(
-                    "two windows of {WINDOW} rows differ from the profile, {score:.1} times the threshold"
-                ),
-            }));
-        }
-        Some((window.drift_score, window.extraction_score))
     }
 
     fn probing(&mut self, exchange: &Exchange) -> Option<Signal> {
@@ -227,7 +189,8 @@ impl Monitor {
         source.told = Some(exchange.time);
         let message = format!("{count} requests without a right from one source within a minute");
         let kind = SignalKind::UnauthorizedProbing;
-        Some(signal(exchange, Finding { kind, score: f64::from(count), threshold: f64::from(threshold), message }))
+        let (score, threshold, members) = (f64::from(count), f64::from(threshold), Vec::new());
+        Some(signal(exchange, Finding { kind, score, threshold, message, members }))
     }
 }
 
@@ -236,8 +199,9 @@ fn signal(exchange: &Exchange, finding: Finding) -> Signal {
         kind: finding.kind,
         severity: finding.kind.severity(),
         tenant: exchange.tenant.clone(),
-        principal: exchange.principal.clone(),
-        key: exchange.key.clone(),
+        principal: if finding.members.is_empty() { exchange.principal.clone() } else { String::new() },
+        key: if finding.members.is_empty() { exchange.key.clone() } else { String::new() },
+        members: finding.members,
         source: exchange.source.clone(),
         asset: exchange.asset.clone(),
         drill: exchange.drill,

@@ -25,11 +25,20 @@ impl<T> Recent<T> {
         &mut entry.1
     }
 
+    /// The entry of that name, without using it.
+    pub(crate) fn get(&self, name: &str) -> Option<&T> {
+        self.entries.get(name).map(|(_, value)| value)
+    }
+
+    /// The entry of that name to change, without using it.
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut T> {
+        self.entries.get_mut(name).map(|(_, value)| value)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &T)> {
         self.entries.iter().map(|(name, (_, value))| (name, value))
     }
 
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -26,13 +26,27 @@ pub struct Settings {
     pub malformed_requests: u32,
     /// Requests without a right from one source within a minute that are probing.
     pub unauthorized_requests: u32,
-    /// Share of a principal's last 32 distinct queries that an extractor would make up (far from all
-    /// reference data, or small changes of one another), from which on it is a signal.
+    /// Share of an extractor's distinct queries that are made up (far from all reference data, or small
+    /// changes of one another). A principal with more than about half of it collects evidence.
     pub extraction_share: f64,
+    /// Chance of a false alarm of extraction in a day, for a principal that asks 10,000 distinct rows.
+    pub extraction_false_alarms: f64,
+    /// Distinct rows that clients must have sent before a model without a profile is watched for
+    /// extraction, no client more than an eighth; 0: never.
+    pub learnt_rows: usize,
+    /// Nearly equal rows, among a principal's last 64 distinct ones, that are membership probing.
+    pub membership_probes: u32,
     /// Share of windows of 32 rows without drift that may look like drift; two in a row are a signal.
     pub drift_false_alarms: f64,
     /// Memory for all principals' last queries; those not seen for longest are forgotten.
     pub window_bytes: usize,
+}
+
+impl Settings {
+    /// [`extraction_false_alarms`](Self::extraction_false_alarms), within what can be calculated with.
+    pub(crate) fn false_alarms(&self) -> f64 {
+        self.extraction_false_alarms.clamp(1e-9, 1.0)
+    }
 }
 
 impl Default for Settings {
@@ -48,7 +62,10 @@ impl Default for Settings {
             flood_factor: 5.0,
             malformed_requests: 16,
             unauthorized_requests: 20,
-            extraction_share: 0.5,
+            extraction_share: 0.35,
+            extraction_false_alarms: 0.001,
+            learnt_rows: 256,
+            membership_probes: 32,
             drift_false_alarms: 0.001,
             window_bytes: 64 << 20,
         }

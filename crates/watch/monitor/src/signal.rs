@@ -17,17 +17,23 @@ pub enum SignalKind {
     InputDrift,
     /// Queries that an extractor would make up.
     Extraction,
+    /// Queries of several principals that one extractor would make up.
+    ExtractionPool,
+    /// Queries around single points, as membership inference asks them.
+    MembershipProbing,
 }
 
 impl SignalKind {
     /// All.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::KeyShared,
         Self::RequestFlood,
         Self::MalformedInputs,
         Self::UnauthorizedProbing,
         Self::InputDrift,
         Self::Extraction,
+        Self::ExtractionPool,
+        Self::MembershipProbing,
     ];
 
     /// The kebab-case word, which is the event's reason.
@@ -39,14 +45,16 @@ impl SignalKind {
             Self::UnauthorizedProbing => "unauthorized-probing",
             Self::InputDrift => "input-drift",
             Self::Extraction => "extraction",
+            Self::ExtractionPool => "extraction-pool",
+            Self::MembershipProbing => "membership-probing",
         }
     }
 
     /// How bad it is by itself.
     pub const fn severity(self) -> Severity {
         match self {
-            Self::KeyShared | Self::RequestFlood | Self::Extraction => Severity::High,
-            Self::MalformedInputs | Self::UnauthorizedProbing => Severity::Medium,
+            Self::KeyShared | Self::RequestFlood | Self::Extraction | Self::ExtractionPool => Severity::High,
+            Self::MalformedInputs | Self::UnauthorizedProbing | Self::MembershipProbing => Severity::Medium,
             Self::InputDrift => Severity::Low,
         }
     }
@@ -61,8 +69,10 @@ pub struct Signal {
     pub severity: Severity,
     /// Whose.
     pub tenant: Tenant,
-    /// About whom; empty when nobody was identified.
+    /// About whom; empty when nobody was identified, or it is about several.
     pub principal: String,
+    /// About whom together; empty when it is about one.
+    pub members: Vec<String>,
     /// Public prefix of the key of the last request; empty when none was shown.
     pub key: String,
     /// Opaque fingerprint of where the last request came from.
@@ -94,6 +104,9 @@ impl Signal {
             .with("threshold_ppm", parts_per_million(self.threshold))
             .with("message", self.message.as_str());
         event.tenant = self.tenant.clone();
+        if !self.members.is_empty() {
+            event = event.with("members", self.members.clone());
+        }
         if !self.key.is_empty() {
             event = event.with("key", self.key.as_str());
         }

@@ -192,7 +192,7 @@ fn drifted_inputs_are_signalled_within_two_windows() {
 fn a_model_without_a_profile_is_watched_for_everything_else() {
     let mut monitor = Monitor::new(Settings::default());
     let asset = bartizan_core::Asset::new(bartizan_core::Tenant::default(), AssetKind::Model, "other");
-    assert!(!monitor.profile(&asset, 0.0, 1.0, &[vec![0.5; 4]]));
+    assert!(!monitor.profile(&asset, &[vec![0.5; 4]]));
     let mut numbers = Numbers::new(1);
     let found: Vec<_> =
         (0..100).flat_map(|number| monitor.observe(&query("x", number * 100, &[noise(&mut numbers)]))).collect();

@@ -36,6 +36,7 @@ impl Notification {
                 "id": incident.id,
                 "tenant": incident.tenant,
                 "principal": incident.principal,
+                "members": incident.members,
                 "key": incident.key,
                 "asset": incident.asset,
                 "title": incident.title,

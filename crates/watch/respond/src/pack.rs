@@ -12,4 +12,4 @@ macro_rules! pack {
 }
 
 const PACK: &[(&str, &str)] =
-    pack!["extraction.json", "flood.json", "malformed.json", "probing.json", "stolen-key.json"];
+    pack!["extraction.json", "flood.json", "malformed.json", "membership.json", "probing.json", "stolen-key.json"];

@@ -129,7 +129,7 @@ impl Grounds<'_> {
         if listed || self.containment.is_protected(&action.tenant, action.kind, &action.target) {
             return (Status::Proposed, "the target is protected".to_owned());
         }
-        match self.beyond_blast_radius(case, playbook) {
+        match self.beyond_blast_radius(case, playbook, action) {
             Some(why) if !rehearsed => (Status::Proposed, why),
             _ => (Status::Intended, String::new()),
         }
@@ -143,7 +143,7 @@ impl Grounds<'_> {
     }
 
     /// Why one more automatic action would be too many.
-    fn beyond_blast_radius(&self, case: &Case, playbook: &Playbook) -> Option<String> {
+    fn beyond_blast_radius(&self, case: &Case, playbook: &Playbook, action: &Action) -> Option<String> {
         let cases = || self.others.iter().copied().chain([case]).filter(|case| !case.incident.drill);
         let automatic = |case: &Case| case.steps.iter().filter(|step| step.automatic && step.decided.is_some()).count();
         let radius = &self.settings.blast_radius;
@@ -159,8 +159,8 @@ impl Grounds<'_> {
         let known = self.containment.principals()?;
         let share = (known * radius.principals_percent as usize / 100).max(1);
         let in_force = cases().filter(|case| automatic(case) > 0 && case.is_in_force());
-        let mut principals: BTreeSet<&str> = in_force.map(|case| case.incident.principal.as_str()).collect();
-        principals.insert(&case.incident.principal);
+        let mut principals: BTreeSet<&str> = in_force.flat_map(subjects).collect();
+        principals.insert(if case.incident.members.is_empty() { &case.incident.principal } else { &action.target });
         (principals.len() > share)
             .then(|| format!("actions would be in force against {} of {known} principals", principals.len()))
     }
@@ -171,6 +171,9 @@ impl Grounds<'_> {
         match command.kind {
             ActionKind::RevokeKey if alert.key.is_empty() => one(&case.incident.key),
             ActionKind::RevokeKey => one(&alert.key),
+            ActionKind::BlockPrincipal | ActionKind::TightenLimit if !case.incident.members.is_empty() => {
+                case.incident.members.clone()
+            }
             ActionKind::BlockPrincipal | ActionKind::TightenLimit => one(&case.incident.principal),
             ActionKind::BlockModel => alert.asset.digest().map(|digest| digest.to_string()).into_iter().collect(),
             ActionKind::Notify => {
@@ -190,6 +193,21 @@ impl Step {
         self.not_before = now;
         self.action.expires = self.seconds.map(|seconds| now.plus_seconds(i64::from(seconds)));
     }
+}
+
+/// The principals that a case's automatic actions are in force against.
+fn subjects(case: &Case) -> Vec<&str> {
+    if case.incident.members.is_empty() {
+        return vec![&case.incident.principal];
+    }
+    let steps = case
+        .steps
+        .iter()
+        .filter(|step| step.automatic && matches!(step.status, Status::Intended | Status::Applied | Status::Reverting));
+    steps
+        .map(|step| step.action.target.as_str())
+        .filter(|target| case.incident.members.iter().any(|m| m == target))
+        .collect()
 }
 
 fn started(mode: Mode, drill: bool) -> &'static str {

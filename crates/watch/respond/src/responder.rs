@@ -384,6 +384,7 @@ impl Inner {
             let incident = &case.incident;
             incident.tenant == alert.tenant
                 && incident.principal == alert.principal
+                && is_about_the_same(incident, alert)
                 && incident.asset == alert.asset
                 && incident.drill == alert.drill
         };
@@ -407,11 +408,18 @@ impl Inner {
     }
 }
 
+/// Pools of principals are the same when they share one: a pool grows while it is watched.
+fn is_about_the_same(incident: &Incident, alert: &Alert) -> bool {
+    incident.members.is_empty() && alert.members.is_empty()
+        || incident.members.iter().any(|member| alert.members.contains(member))
+}
+
 fn open_case(alert: &Alert, now: Timestamp) -> Case {
     let incident = Incident {
         id: event_id(now),
         tenant: alert.tenant.clone(),
         principal: alert.principal.clone(),
+        members: alert.members.clone(),
         key: alert.key.clone(),
         asset: alert.asset.clone(),
         title: alert.title.clone(),

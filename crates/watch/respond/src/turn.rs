@@ -28,10 +28,14 @@ impl Case {
                 incident.techniques.push(technique.clone());
             }
         }
-        if new || worse {
+        let joined: Vec<String> =
+            alert.members.iter().filter(|member| !incident.members.contains(member)).cloned().collect();
+        let grown = !joined.is_empty();
+        incident.members.extend(joined);
+        if new || worse || grown {
             self.note(now, "bartizan", alert.message.clone());
         }
-        new || worse
+        new || worse || grown
     }
 
     /// Tells the ledger what the playbooks are about to do.

@@ -5,6 +5,7 @@
 mod world;
 
 use bartizan_core::{ActionKind, IncidentState, Severity};
+use bartizan_detect::Alert;
 use bartizan_respond::{Drills, Mode, RespondError};
 use world::World;
 
@@ -145,6 +146,32 @@ fn beyond_the_blast_radius_a_person_decides() {
     world.clock.advance_seconds(3601);
     responder.alert(&world.alert("key-shared", "later")).unwrap();
     assert_eq!(world.in_force().len(), 4);
+}
+
+#[test]
+fn a_pool_of_principals_is_one_incident_that_contains_each_of_them_as_far_as_it_may() {
+    let world = World::new(Mode::Automatic);
+    let responder = world.open().unwrap();
+    let pool = |members: &[&str]| Alert {
+        members: members.iter().map(|member| (*member).to_owned()).collect(),
+        key: String::new(),
+        ..world.alert("extraction-pool", "")
+    };
+    let first = responder.alert(&pool(&["a", "b", "c"])).unwrap().unwrap();
+    let grown = responder.alert(&pool(&["b", "d"])).unwrap().unwrap();
+    assert_eq!((&grown.id, grown.members.join(" ")), (&first.id, "a b c d".to_owned()));
+    let tightened: Vec<String> = world.in_force().into_iter().map(|(_, target)| target).collect();
+    assert_eq!(tightened, ["a", "b", "c", "d"]);
+    let other = responder.alert(&pool(&["x", "y"])).unwrap().unwrap();
+    assert_ne!(other.id, first.id);
+    responder.release(&first.id, "p_admin").unwrap();
+    assert_eq!(world.in_force().len(), 2);
+    // 8 principals: of a pool of four, two are contained without a person.
+    let world = World::new(Mode::Automatic);
+    *world.access.principals.lock().unwrap() = Some(8);
+    let responder = world.open().unwrap();
+    let incident = responder.alert(&pool(&["a", "b", "c", "d"])).unwrap().unwrap();
+    assert_eq!((world.in_force().len(), incident.state), (2, IncidentState::AwaitingApproval));
 }
 
 #[test]

@@ -17,6 +17,8 @@ use crate::house::House;
 
 /// Most incidents on one page; the newest are shown.
 const ROWS: usize = 200;
+/// Members of a pool of principals that are named where it is shown; the actions name all.
+const NAMES: usize = 10;
 
 /// An incident in a list.
 pub(super) struct Row {
@@ -96,16 +98,26 @@ fn row(house: &House, incident: &Incident) -> Row {
         state: words::state(incident.state),
         unfinished: is_unfinished(incident.state),
         techniques: incident.techniques.iter().map(|technique| shown(technique)).collect::<Vec<_>>().join(", "),
-        who: if incident.principal.is_empty() {
-            "nobody identified".to_owned()
-        } else {
-            name_of(house, &incident.principal)
-        },
+        who: who(house, incident),
         asset: incident.asset.name().to_owned(),
         alerts: words::count(incident.alerts),
         drill: incident.drill,
         opened: words::moment(incident.opened),
         updated: words::moment(incident.updated),
+    }
+}
+
+fn who(house: &House, incident: &Incident) -> String {
+    match incident.members.as_slice() {
+        [] if incident.principal.is_empty() => "nobody identified".to_owned(),
+        [] => name_of(house, &incident.principal),
+        members => {
+            let mut names: Vec<String> = members.iter().take(NAMES).map(|member| name_of(house, member)).collect();
+            if members.len() > NAMES {
+                names.push(format!("{} more", members.len() - NAMES));
+            }
+            names.join(", ")
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Exchanges of the shipped digits model, and clients honest and other.
 
+#![allow(dead_code, reason = "each test file uses a part")]
+
 use std::sync::Arc;
 
 use bartizan_core::{Asset, AssetKind, Exchange, Outcome, Tenant, Timestamp};
@@ -18,7 +20,7 @@ pub(crate) fn monitor(settings: Settings) -> Monitor {
     let profile: serde_json::Value = serde_json::from_str(PROFILE).unwrap();
     let rows: Vec<Vec<f32>> = serde_json::from_value(profile["rows"].clone()).unwrap();
     let mut monitor = Monitor::new(settings);
-    assert!(monitor.profile(&asset(), 0.0, 16.0, &rows));
+    assert!(monitor.profile(&asset(), &rows));
     monitor
 }
 
@@ -42,6 +44,8 @@ pub(crate) fn request(principal: &str, source: &str, millis: i64) -> Exchange {
         key: if principal.is_empty() { String::new() } else { format!("bk_{principal}") },
         drill: false,
         source: source.to_owned(),
+        network: String::new(),
+        program: String::new(),
         asset: asset(),
         outcome: Outcome::Allow,
         reason: String::new(),

@@ -121,6 +121,7 @@ impl World {
             techniques: vec!["AML.T0012".to_owned()],
             tenant: Tenant::default(),
             principal: principal.to_owned(),
+            members: Vec::new(),
             key: format!("bk_{principal}"),
             asset: Asset::new(Tenant::default(), AssetKind::Model, "digits").with_digest(Digest::from_bytes([1; 32])),
             drill: false,

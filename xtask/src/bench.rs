@@ -15,6 +15,7 @@ const BENCHES: &[(&str, &[&str])] = &[
         "redaction",
         &["cargo", "run", "--release", "--quiet", "--package", "bartizan-sensitive", "--example", "redaction"],
     ),
+    ("injection", &["python3", "bench/injection/evaluate.py"]),
     ("history", &["python3", "bench/history.py"]),
     ("dependencies", &["python3", "bench/dependencies.py"]),
     ("project", &["python3", "bench/project.py"]),

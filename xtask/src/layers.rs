@@ -13,6 +13,7 @@ const FOUNDATION: &[&str] = &[
     "storage",
     "inspect",
     "sensitive",
+    "prompt",
     "statistics",
     "inference",
     "signing",

@@ -28,8 +28,8 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 BODY = json.dumps({"model": "mock", "messages": [{"role": "user", "content": "x" * 85}]})
 # Keys, policies, limits, ledger, metrics; what looks into answers is measured with --inspect.
 LIMITS = "[gateway]\nrequests_per_second = 4000000\nburst = 4000000\n"
-DOOR = '[gateway.redaction]\nmode = "off"\n'
-INSPECT = '[gateway.redaction]\nmode = "enforce"\n'
+DOOR = '[gateway.redaction]\nmode = "off"\n[gateway.prompts]\nmode = "off"\n'
+INSPECT = '[gateway.redaction]\nmode = "enforce"\n[gateway.prompts]\nmode = "enforce"\n'
 
 
 def free_port() -> int:
@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--requests", type=int, default=200_000)
-    parser.add_argument("--inspect", action="store_true", help="with secrets and personal data masked in answers")
+    parser.add_argument("--inspect", action="store_true", help="with prompts judged, secrets and personal data masked in answers")
     parser.add_argument("--no-build", action="store_true", help="measure the binaries that lie there")
     arguments = parser.parse_args()
     for tool in ("nginx", "wrk"):

@@ -17,6 +17,7 @@ use crate::course::{Course, Done, json};
 use crate::gateway::{Gateway, reserve};
 use crate::guard::{Admission, Refusal, Stage};
 use crate::head::Route;
+use crate::prompts::PromptMode;
 use crate::proxy::{self, Ended, Metered, Watched};
 use crate::quota;
 use crate::record::{self, Completed};
@@ -59,6 +60,12 @@ impl Gateway {
                 }
             }
             model.clone_into(&mut admission.model);
+            let prompts = &course.chain.settings.prompts;
+            if prompts.mode != PromptMode::Off && matches!(head.route, Route::Generate(_)) {
+                let finding = self.judge.judge(&body, prompts).await;
+                self.metrics.prompt_judged(&finding);
+                admission.prompt = Some(finding);
+            }
             course.chain.ask(Stage::Body, admission)?;
             admission.hold = reserve(course, admission, asked.usage)?;
         }

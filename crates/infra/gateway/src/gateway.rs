@@ -27,10 +27,11 @@ use crate::head::{Head, HeadError, Route};
 use crate::metrics::Metrics;
 use crate::peer::Peer;
 use crate::problem;
+use crate::prompts::Judge;
 use crate::quota::{self, Hold, QuotaBook, Subject};
 use crate::record::{self, Committer, Completed, Suppressed};
 use crate::settings::{Durability, Settings};
-use crate::share::{Share, Shares};
+use crate::share::{Share, Shares, network};
 use crate::tokens::Tokens;
 
 /// What a gateway is made of.
@@ -79,6 +80,7 @@ pub struct Gateway {
     suppressed: Suppressed,
     in_flight: Arc<Semaphore>,
     shares: Arc<Shares<String>>,
+    pub(crate) judge: Judge,
 }
 
 impl Gateway {
@@ -110,6 +112,7 @@ impl Gateway {
             suppressed: Suppressed::default(),
             in_flight,
             shares: Arc::default(),
+            judge: Judge::default(),
         }
     }
 
@@ -198,6 +201,7 @@ impl Gateway {
             tensors: None,
             shadowed: Vec::new(),
             model: String::new(),
+            prompt: None,
             hold: None,
             share: None,
         };
@@ -471,8 +475,8 @@ impl Gateway {
             key: caller.map(|caller| caller.key.to_string()).unwrap_or_default(),
             drill: caller.is_some_and(|caller| caller.principal.drill),
             source: course.source.clone(),
-            network: String::new(),
-            program: String::new(),
+            network: self.committer.word(&["network", &network(admission.address).to_string()]),
+            program: self.committer.word(&["program", &admission.head.agent]),
             asset: self.backend.asset().clone(),
             outcome,
             reason: reason.to_owned(),

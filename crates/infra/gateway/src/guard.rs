@@ -9,6 +9,7 @@ use bartizan_inference::protocol::Request;
 use hyper::StatusCode;
 
 use crate::head::Head;
+use crate::prompts::PromptFinding;
 use crate::quota::Hold;
 use crate::share::Share;
 
@@ -43,6 +44,8 @@ pub struct Admission<'a> {
     pub tensors: Option<Request>,
     /// The model that the body names; empty until that is known.
     pub model: String,
+    /// What was found in the texts that the model is to read, where they were looked at.
+    pub(crate) prompt: Option<PromptFinding>,
     /// What it holds of its caller's quotas, once that is reserved.
     pub(crate) hold: Option<Hold>,
     /// Its place among the caller's requests that are worked on.

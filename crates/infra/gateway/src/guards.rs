@@ -10,6 +10,7 @@ use hyper::StatusCode;
 use crate::budget::BudgetBook;
 use crate::guard::{Admission, Guard, Refusal, Stage};
 use crate::limit::Limits;
+use crate::prompts::PromptMode;
 use crate::settings::{Mode, Settings};
 use crate::tokens::Tokens;
 
@@ -46,6 +47,9 @@ pub(crate) fn list(settings: &Settings, grounds: &Grounds) -> Vec<Box<dyn Guard>
         guards.push(Box::new(Validate { signature: signature.clone(), values: settings.tensor_values }));
     } else {
         guards.push(Box::new(AuthorizeModel { policies: grounds.policies.clone() }));
+        if settings.prompts.mode != PromptMode::Off {
+            guards.push(Box::new(PromptInjection { mode: settings.prompts.mode }));
+        }
     }
     guards
 }
@@ -256,6 +260,43 @@ pub(crate) fn over_budget(now: bartizan_core::Timestamp) -> Refusal {
             "information-budget",
             "the day's budget of model output for this key is used up; it starts anew at 00:00 UTC, or ask an operator for more",
         )
+    }
+}
+
+/// Does the prompt try to turn the model against its application? Can be wrong, and so has a shadow mode.
+struct PromptInjection {
+    mode: PromptMode,
+}
+
+impl Guard for PromptInjection {
+    fn name(&self) -> &'static str {
+        "prompt-injection"
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Body
+    }
+
+    fn check(&self, admission: &mut Admission<'_>) -> Result<(), Refusal> {
+        let Some(finding) = &admission.prompt else { return Ok(()) };
+        let (reason, message) = if finding.is_hostile {
+            (
+                "prompt-injection",
+                "the prompt, or a document or tool result in it, looks like an attempt to take over the model",
+            )
+        } else if finding.is_partial {
+            (
+                "prompt-unread",
+                "the prompt is too long to be judged; send less at once, or ask an operator to raise `gateway.prompts.bytes`",
+            )
+        } else {
+            return Ok(());
+        };
+        if self.mode == PromptMode::Enforce {
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, reason, message));
+        }
+        admission.shadowed.push(reason);
+        Ok(())
     }
 }
 

@@ -247,6 +247,7 @@ pub fn fuzz_one(bytes: &[u8]) {
     }
     crate::quota::fuzz_one(bytes);
     crate::framing::fuzz_one(bytes);
+    crate::prompts::fuzz_one(bytes);
     if let Ok(request) = request.body(()) {
         let _ = Head::parse(&request);
     }

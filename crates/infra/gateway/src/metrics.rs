@@ -9,6 +9,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::prompts::PromptFinding;
+
 /// Upper bounds of the latency buckets in seconds.
 const SECONDS: [f64; 14] =
     [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
@@ -40,6 +42,11 @@ struct RedactionLabels {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct PromptLabels {
+    verdict: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct UpstreamLabels {
     upstream: String,
 }
@@ -61,6 +68,8 @@ pub struct Metrics {
     redacted: Family<RedactionLabels, Counter>,
     keys: Family<IssuerLabels, Gauge>,
     key_fetches: Family<FetchLabels, Counter>,
+    prompts: Family<PromptLabels, Counter>,
+    prompt_seconds: Histogram,
     upstream_asked: Family<AskedLabels, Counter>,
     upstream_health: Family<UpstreamLabels, Gauge>,
     reasons: std::sync::Arc<AtomicU64>,
@@ -78,6 +87,8 @@ impl Metrics {
             redacted: Family::default(),
             keys: Family::default(),
             key_fetches: Family::default(),
+            prompts: Family::default(),
+            prompt_seconds: Histogram::new(SECONDS),
             upstream_asked: Family::default(),
             upstream_health: Family::default(),
             reasons: std::sync::Arc::default(),
@@ -92,6 +103,9 @@ impl Metrics {
         sub.register("redacted", "Secrets and personal data masked in answers, by kind", metrics.redacted.clone());
         sub.register("issuer_keys", "Usable keys held of an issuer of tokens", metrics.keys.clone());
         sub.register("issuer_key_fetches", "Fetches of an issuer's keys by outcome", metrics.key_fetches.clone());
+        sub.register("prompts", "Requests whose texts were judged, by verdict", metrics.prompts.clone());
+        let help = "Time to judge the texts of a request";
+        sub.register_with_unit("prompt", help, Unit::Seconds, metrics.prompt_seconds.clone());
         sub.register("upstream_asked", "Attempts and copies by upstream and outcome", metrics.upstream_asked.clone());
         let help = "Whether an upstream with a health path answers it";
         sub.register("upstream_healthy", help, metrics.upstream_health.clone());
@@ -107,6 +121,17 @@ impl Metrics {
     /// A fetch of an issuer's keys ended.
     pub(crate) fn keys_fetched(&self, issuer: &str, outcome: &'static str) {
         self.key_fetches.get_or_create(&FetchLabels { issuer: issuer.to_owned(), outcome }).inc();
+    }
+
+    /// The texts of a request were judged.
+    pub(crate) fn prompt_judged(&self, finding: &PromptFinding) {
+        let verdict = match finding {
+            PromptFinding { is_hostile: true, .. } => "hostile",
+            PromptFinding { is_partial: true, .. } => "unread",
+            _ => "harmless",
+        };
+        self.prompts.get_or_create(&PromptLabels { verdict }).inc();
+        self.prompt_seconds.observe(finding.microseconds as f64 / 1e6);
     }
 
     /// An upstream was asked, or sent a copy. Upstreams are named in the configuration, so they are few.

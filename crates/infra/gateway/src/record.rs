@@ -28,6 +28,12 @@ impl Committer {
         hasher.finish()
     }
 
+    /// An opaque word for a few parts: the same parts give the same word.
+    pub(crate) fn word(&self, parts: &[&str]) -> String {
+        let tag = bartizan_signing::hmac_sha256(self.key.expose(), parts.join("\n").as_bytes());
+        Digest::from_bytes(tag).hex().chars().take(16).collect()
+    }
+
     /// An opaque name for where requests come from: the same address and agent give the same word.
     pub(crate) fn source(&self, address: IpAddr, agent: &str) -> String {
         let text = format!("{address}\n{agent}");
@@ -66,6 +72,12 @@ pub(crate) fn admission(
     }
     if !admission.model.is_empty() {
         event = event.with("model", admission.model.as_str());
+    }
+    if let Some(prompt) = admission.prompt.as_ref().filter(|prompt| prompt.is_hostile || prompt.is_partial) {
+        event = event.with(
+            "prompt",
+            serde_json::json!({ "percent": prompt.percent, "reasons": prompt.reasons, "partial": prompt.is_partial }),
+        );
     }
     if !admission.shadowed.is_empty() {
         event = event.with("shadowed", admission.shadowed.clone());

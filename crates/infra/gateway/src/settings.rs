@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::prompts::PromptSettings;
 use crate::quota::{Price, Quota};
 use crate::redaction::RedactionSettings;
 use crate::routing::{RoutingSettings, UpstreamSettings};
@@ -65,6 +66,8 @@ pub struct Settings {
     pub routing: RoutingSettings,
     /// TLS of the guarded endpoint.
     pub tls: TlsSettings,
+    /// What is done about prompt injections and jailbreaks in requests to language models.
+    pub prompts: PromptSettings,
 }
 
 /// Whether guards that can be wrong refuse, or only record.
@@ -131,6 +134,7 @@ impl Default for Settings {
             redaction: RedactionSettings::default(),
             routing: RoutingSettings::default(),
             tls: TlsSettings::default(),
+            prompts: PromptSettings::default(),
         }
     }
 }
@@ -199,6 +203,9 @@ impl Settings {
                 "hardening.decimals",
                 "must be at most 6, the precision of a score; 0 leaves scores as they are",
             );
+        }
+        if let Some((key, reason)) = self.prompts.fault() {
+            return wrong(key, reason);
         }
         if let Some((key, reason)) = self.tls.fault() {
             return wrong(key, reason);

@@ -27,6 +27,7 @@ const PACK: &[(&str, &str)] = pack![
     "ledger-unavailable.yml",
     "malformed-inputs.yml",
     "membership-probing.yml",
+    "prompt-injection.yml",
     "repeated-malformed.yml",
     "repeated-unauthorized.yml",
     "request-flood.yml",

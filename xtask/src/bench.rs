@@ -25,6 +25,7 @@ const BENCHES: &[(&str, &[&str])] = &[
     ),
     ("ledger", &["cargo", "bench", "--package", "bartizan-ledger", "--bench", "durable"]),
     ("door", &["python3", "bench/door.py"]),
+    ("streams", &["python3", "bench/streams.py"]),
     ("drills", &["python3", "bench/drills.py"]),
     ("extraction", &["python3", "bench/extraction.py"]),
 ];

@@ -62,6 +62,7 @@ fn every_rule_of_the_pack_fires_on_what_it_is_for() {
     let many = [
         ("request.refusal", "tensor-shape"),
         ("request.refusal", "key-unknown"),
+        ("request.refusal", "prompt-injection"),
         ("admin.refusal", "no-policy-permits"),
     ];
     for (kind, reason) in many {

@@ -112,6 +112,9 @@ pub(crate) fn is_unauthorized(reason: &str) -> bool {
                 | "key-expired"
                 | "principal-unknown"
                 | "no-policy-permits"
+                | "certificate-unknown"
+                | "certificate-ambiguous"
+                | "certificate-expired"
                 | "route-closed"
         )
 }

@@ -195,19 +195,16 @@ fn route(method: &Method, target: &str) -> Result<Route, HeadError> {
 /// Routes by which model servers are administered: Triton's repository, traces, logs and shared memory, TorchServe's
 /// management API, Ray's jobs, MLflow's REST API.
 fn manages(segments: &[&str]) -> bool {
-    matches!(
-        segments,
-        ["v2", "repository", ..]
-            | ["v2", "models", _, "trace" | "config" | "stats", ..]
-            | ["v2", "models", "stats"]
-            | ["v2", "logging" | "trace"]
-            | ["v2", "systemsharedmemory" | "cudasharedmemory", ..]
-            | ["models", ..]
-            | ["workflows", ..]
-            | ["api", "jobs" | "serve" | "version" | "packages" | "cluster_status", ..]
-            | ["api", "2.0" | "2.1", "mlflow" | "mlflow-artifacts", ..]
-            | ["ajax-api", ..]
-    )
+    match segments {
+        ["v2", "models", "stats"] | ["models" | "workflows" | "ajax-api", ..] => true,
+        ["v2", kind, ..] if *kind != "models" => {
+            ["repository", "logging", "trace", "systemsharedmemory", "cudasharedmemory"].contains(kind)
+        }
+        ["v2", "models", _, what, ..] => ["trace", "config", "stats"].contains(what),
+        ["api", "2.0" | "2.1", what, ..] => ["mlflow", "mlflow-artifacts"].contains(what),
+        ["api", what, ..] => ["jobs", "serve", "version", "packages", "cluster_status"].contains(what),
+        _ => false,
+    }
 }
 
 fn credential(headers: &HeaderMap) -> Result<Option<String>, HeadError> {

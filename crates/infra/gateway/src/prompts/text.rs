@@ -57,9 +57,10 @@ fn collect(value: &Value, system: bool, depth: usize, texts: &mut Vec<String>) {
 
 /// Pictures and sound in base 64 are no text; where they are files of text, the model server turns them into it.
 fn is_text(text: &str) -> bool {
+    let is_blank = text.trim().is_empty();
     let is_media = text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:"))
         && text.get(..64).unwrap_or(text).contains(";base64,");
-    !text.trim().is_empty() && !(is_media && !text.contains(char::is_whitespace))
+    !is_blank && (!is_media || text.contains(char::is_whitespace))
 }
 
 /// Reads arbitrary bytes as a body; for fuzzing.

@@ -230,6 +230,25 @@ fn aliases_stand_for_models_and_policies_see_what_they_stand_for() {
     assert_eq!(daemon.post(daemon.key(), "/v2/models/best/infer", inputs).status, 403);
     assert_eq!(daemon.post(daemon.key(), "/predictions/large-9", b"\x89PNG").status, 403);
     assert_eq!(daemon.post(daemon.key(), "/predictions/small-1", b"\x89PNG").status, 200);
+    // No odd member hides the model from policies, and nothing hides that it is named twice.
+    for body in [
+        r#"{"model":"large-9","max_tokens":16.0,"messages":[]}"#,
+        r#"{"model":"best","max_tokens":"16","messages":[]}"#,
+        r#"{"model":"large-9","n":-1,"messages":[]}"#,
+        r#"{"model":"small-1","MODEL":"large-9","messages":[]}"#,
+        r#"{"model":"small-1","model":"large-9","messages":[]}"#,
+        r#"["large-9"]"#,
+        r#"{"model":["large-9"],"messages":[]}"#,
+    ] {
+        let before = server.asked(CHAT).len();
+        for more in [&[][..], &[("inference-header-content-length", "5")]] {
+            let bearer = format!("Bearer {}", daemon.key());
+            let headers: Vec<_> = more.iter().copied().chain([("authorization", bearer.as_str())]).collect();
+            let refused = send(daemon.endpoint(), "POST", CHAT, &headers, body.as_bytes());
+            assert!(matches!(refused.status, 400 | 403), "{body}: {refused:?}");
+        }
+        assert_eq!(server.asked(CHAT).len(), before, "{body}");
+    }
     let named = ask(&daemon, "a b");
     assert_eq!(named.json()["error"]["code"], "model-malformed");
 }

@@ -16,10 +16,10 @@ use hyper::{HeaderMap, Response, StatusCode};
 use crate::course::{Course, Done, json};
 use crate::gateway::{Gateway, reserve};
 use crate::guard::{Admission, Refusal, Stage};
-use crate::head::Route;
+use crate::head::{Head, Route};
 use crate::prompts::PromptMode;
 use crate::proxy::{self, Ended, Metered, Watched};
-use crate::quota;
+use crate::quota::{self, Odd};
 use crate::record::{self, Completed};
 use crate::redaction::{self, OutputGuard, Tally};
 use crate::routing::{Outgoing, Routes, Sent, Table, Upstream, rename_path};
@@ -36,8 +36,8 @@ impl Gateway {
         body: Bytes,
     ) -> Result<Done, Refusal> {
         let (head, table) = (admission.head, routes.table());
-        if head.header_length.is_none() && speaks_json(&head.route, &parts.headers) {
-            plain_json(&body)?;
+        if speaks_json(&head.route, &parts.headers) {
+            plain_json(json_part(head, &body)?)?;
         }
         let (mut body, mut target) = (body, Cow::Borrowed(head.target.as_str()));
         match &head.route {
@@ -46,7 +46,10 @@ impl Gateway {
             _ => {}
         }
         if admission.operation == Operation::Infer {
-            let asked = quota::asked(&body, course.chain.settings.answer_tokens);
+            // TorchServe takes bodies of any kind, and its path names the model.
+            let weighed = if matches!(head.route, Route::Predict(_)) { &[] } else { json_part(head, &body)? };
+            let mut asked = quota::asked(weighed, course.chain.settings.answer_tokens).map_err(odd)?;
+            asked.usage = quota::Usage { bytes: body.len() as u64, ..asked.usage };
             let named = head.route.model().map_or(asked.model, str::to_owned);
             if !named.is_empty() && quota::recordable(&named).is_empty() {
                 let message = "the model's name must be at most 128 letters, digits and `-._:/@`";
@@ -92,17 +95,25 @@ impl Gateway {
         let patience = Duration::from_secs(settings.answer_seconds);
         let principal = admission.caller.as_ref().map_or("", |caller| &caller.principal.id);
         let seed = if table.settings.sticky { principal } else { &course.id };
-        if admission.operation == Operation::Infer {
+        let copied = admission.operation == Operation::Infer;
+        // In strict durability nobody sees the request before its admission is on disk.
+        let ticket = if settings.durability == Durability::Strict {
+            self.hold(course, ticket).await?;
+            None
+        } else {
+            Some(ticket)
+        };
+        if copied {
             routes.copy(table, &admission.model, &course.id, &outgoing, &self.metrics);
         }
         let asked = table.ask(&admission.model, seed, outgoing, patience, &self.metrics);
-        let answer = if settings.durability == Durability::Strict {
-            self.hold(course, ticket).await?;
-            asked.await
-        } else {
-            let (answer, held) = tokio::join!(asked, self.hold(course, ticket));
-            held?;
-            answer
+        let answer = match ticket {
+            None => asked.await,
+            Some(ticket) => {
+                let (answer, held) = tokio::join!(asked, self.hold(course, ticket));
+                held?;
+                answer
+            }
         };
         let Sent { response: upstream, upstream: by, attempts } = answer?;
         let tally = Tally::default();
@@ -211,6 +222,30 @@ fn speaks_json(route: &Route, headers: &HeaderMap) -> bool {
         Route::Predict(_) | Route::Manage => kind.to_ascii_lowercase().contains("json"),
         _ => false,
     }
+}
+
+/// The JSON of a body: all of it, but for the binary tensors behind it in the Open Inference Protocol.
+fn json_part<'a>(head: &Head, body: &'a [u8]) -> Result<&'a [u8], Refusal> {
+    match (&head.route, head.header_length) {
+        (Route::Infer(_), Some(length)) => body.get(..length).ok_or_else(|| {
+            let message = "`Inference-Header-Content-Length` is longer than the body";
+            Refusal::new(StatusCode::BAD_REQUEST, "tensor-malformed", message)
+        }),
+        _ => Ok(body),
+    }
+}
+
+/// The refusal of a body that can't be weighed.
+fn odd(odd: Odd) -> Refusal {
+    let (reason, message) = match odd {
+        Odd::Body => ("body-shape", "the body must be a JSON object"),
+        Odd::Model => ("model-malformed", "`model` must be a text that names one model"),
+        Odd::Limit => ("limit-malformed", "`max_tokens`, `n` and the like must be numbers of 0 or more"),
+        Odd::Case => {
+            ("member-case", "a member is written in other letters than the API has it, such as `Model`; write it small")
+        }
+    };
+    Refusal::new(StatusCode::BAD_REQUEST, reason, message)
 }
 
 /// Bodies that parsers read in two ways are refused before the upstream sees them.

@@ -23,5 +23,5 @@ pub(crate) use headers::describe;
 pub(crate) use hold::{Hold, recordable};
 pub(crate) use meter::fuzz_one;
 pub(crate) use prices::amounts;
-pub(crate) use request::asked;
+pub(crate) use request::{Odd, asked};
 pub(crate) use rule::{Subject, Usage};

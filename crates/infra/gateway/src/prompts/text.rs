@@ -30,24 +30,33 @@ pub(super) fn texts(body: &Value, system: bool, texts: &mut Vec<String>) {
     let Some(body) = body.as_object() else { return };
     for (name, value) in body {
         if READ.contains(&name.as_str()) || (system && SYSTEM.contains(&name.as_str())) {
-            collect(value, system, DEPTH, texts);
+            match value {
+                // A role counts on a message, and on nothing within it.
+                Value::Array(items) => {
+                    items.iter().filter(|item| system || !is_systems(item)).for_each(|item| collect(item, DEPTH, texts))
+                }
+                value => collect(value, DEPTH, texts),
+            }
         }
     }
 }
 
-fn collect(value: &Value, system: bool, depth: usize, texts: &mut Vec<String>) {
+/// Whether a message comes from the application.
+fn is_systems(message: &Value) -> bool {
+    matches!(message.get("role").and_then(Value::as_str), Some("system" | "developer"))
+}
+
+fn collect(value: &Value, depth: usize, texts: &mut Vec<String>) {
     let Some(depth) = depth.checked_sub(1) else { return };
     match value {
         Value::String(text) if is_text(text) => texts.push(text.clone()),
-        Value::Array(items) => items.iter().for_each(|item| collect(item, system, depth, texts)),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, depth, texts)),
         Value::Object(fields) => {
-            let role = fields.get("role").and_then(Value::as_str);
-            if !system && matches!(role, Some("system" | "developer")) {
-                return;
-            }
             for (name, field) in fields {
-                if !NOT_TEXT.contains(&name.as_str()) {
-                    collect(field, system, depth, texts);
+                let is_word =
+                    field.as_str().is_some_and(|text| text.len() <= 64 && !text.contains(char::is_whitespace));
+                if !(is_word && NOT_TEXT.contains(&name.as_str())) {
+                    collect(field, depth, texts);
                 }
             }
         }

@@ -12,7 +12,9 @@ struct Named<'a> {
 
 /// `body` with `model` as the value of its member `model`; none where it is no JSON object with that member.
 pub(super) fn rename_body(body: &Bytes, model: &str) -> Option<Bytes> {
-    let named: Named<'_> = serde_json::from_slice(body).ok()?;
+    // A list would be read as members in their order.
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    let named: Named<'_> = is_object.then(|| serde_json::from_slice(body).ok())??;
     let value = named.model.get();
     // The value borrows from the body, so the distance of their beginnings is its place.
     let start = (value.as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;

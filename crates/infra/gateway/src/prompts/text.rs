@@ -33,7 +33,10 @@ pub(super) fn texts(body: &Value, system: bool, texts: &mut Vec<String>) {
             match value {
                 // A role counts on a message, and on nothing within it.
                 Value::Array(items) => {
-                    items.iter().filter(|item| system || !is_systems(item)).for_each(|item| collect(item, DEPTH, texts))
+                    items
+                        .iter()
+                        .filter(|item| system || !is_systems(item))
+                        .for_each(|item| collect(item, DEPTH, texts));
                 }
                 value => collect(value, DEPTH, texts),
             }

@@ -30,11 +30,11 @@ impl Digest {
 
     /// The 64 hex digits, without the `sha256:` prefix.
     pub fn hex(&self) -> String {
-        use fmt::Write as _;
-        self.0.iter().fold(String::with_capacity(64), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        let mut hex = String::with_capacity(64);
+        hex.extend(
+            self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|half| char::from_digit(half.into(), 16)),
+        );
+        hex
     }
 }
 

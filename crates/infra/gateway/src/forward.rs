@@ -22,7 +22,7 @@ use crate::proxy::{self, Ended, Metered, Watched};
 use crate::quota::{self, Odd};
 use crate::record::{self, Completed};
 use crate::redaction::{self, OutputGuard, Tally};
-use crate::routing::{Outgoing, Routes, Sent, Table, Upstream, rename_path};
+use crate::routing::{Outgoing, Routes, Sent, Table, Upstream, rename_body, rename_path};
 use crate::settings::Durability;
 
 impl Gateway {
@@ -59,7 +59,7 @@ impl Gateway {
             if model != named {
                 match rename_path(&head.target, &named, model) {
                     Some(renamed) => target = Cow::Owned(renamed),
-                    None => body = table.rename(&body, &named).ok_or_else(alias_lost)?,
+                    None => body = rename_body(&body, model).ok_or_else(alias_lost)?,
                 }
             }
             model.clone_into(&mut admission.model);
@@ -95,7 +95,6 @@ impl Gateway {
         let patience = Duration::from_secs(settings.answer_seconds);
         let principal = admission.caller.as_ref().map_or("", |caller| &caller.principal.id);
         let seed = if table.settings.sticky { principal } else { &course.id };
-        let copied = admission.operation == Operation::Infer;
         // In strict durability nobody sees the request before its admission is on disk.
         let ticket = if settings.durability == Durability::Strict {
             self.hold(course, ticket).await?;
@@ -103,7 +102,7 @@ impl Gateway {
         } else {
             Some(ticket)
         };
-        if copied {
+        if admission.operation == Operation::Infer {
             routes.copy(table, &admission.model, &course.id, &outgoing, &self.metrics);
         }
         let asked = table.ask(&admission.model, seed, outgoing, patience, &self.metrics);

@@ -157,6 +157,11 @@ impl Gateway {
         }
     }
 
+    /// An opaque word for the network that an address is in; the same for all of a connection's requests.
+    pub(crate) fn network_word(&self, address: IpAddr) -> Arc<str> {
+        self.committer.word(&["network", &network(address).to_string()]).into()
+    }
+
     /// A connection was closed because its address has its share already.
     pub(crate) fn turned_away(&self) {
         self.metrics.turned_away();
@@ -194,6 +199,7 @@ impl Gateway {
             resource: &self.resource,
             head: &head,
             address,
+            network: peer.network.clone(),
             certificate: peer.certificate.clone(),
             now,
             caller: None,
@@ -475,7 +481,7 @@ impl Gateway {
             key: caller.map(|caller| caller.key.to_string()).unwrap_or_default(),
             drill: caller.is_some_and(|caller| caller.principal.drill),
             source: course.source.clone(),
-            network: self.committer.word(&["network", &network(admission.address).to_string()]),
+            network: admission.network.to_string(),
             program: self.committer.word(&["program", &admission.head.agent]),
             asset: self.backend.asset().clone(),
             outcome,

@@ -28,6 +28,8 @@ pub struct Admission<'a> {
     pub head: &'a Head,
     /// Where it came from.
     pub address: IpAddr,
+    /// An opaque word for the network that it came from.
+    pub(crate) network: Arc<str>,
     /// The certificate that the client proved to have.
     pub certificate: Option<Arc<PeerCertificate>>,
     /// When it arrived.

@@ -112,7 +112,8 @@ impl Listener {
             let tls = tls.as_ref().map(|tls| TlsAcceptor::from(tls.config()));
             tokio::spawn(async move {
                 let (_permit, _share) = (permit, share);
-                let from = Peer { address: peer.ip(), ambiguity: Ambiguity::default(), certificate: None };
+                let (address, network) = (peer.ip(), gateway.network_word(peer.ip()));
+                let from = Peer { address, network, ambiguity: Ambiguity::default(), certificate: None };
                 match tls {
                     None => converse(stream, from, gateway, limits, watcher).await,
                     Some(tls) => match tokio::time::timeout(limits.head, tls.accept(stream)).await {

@@ -12,6 +12,8 @@ use crate::framing::Ambiguity;
 pub(crate) struct Peer {
     /// Where it is.
     pub(crate) address: IpAddr,
+    /// An opaque word for the network that it is in.
+    pub(crate) network: Arc<str>,
     /// Whether what it sent can be read in two ways.
     pub(crate) ambiguity: Ambiguity,
     /// The certificate that it proved to have, in a TLS connection with one.

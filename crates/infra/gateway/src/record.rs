@@ -31,14 +31,14 @@ impl Committer {
     /// An opaque word for a few parts: the same parts give the same word.
     pub(crate) fn word(&self, parts: &[&str]) -> String {
         let tag = bartizan_signing::hmac_sha256(self.key.expose(), parts.join("\n").as_bytes());
-        Digest::from_bytes(tag).hex().chars().take(16).collect()
+        let mut word = Digest::from_bytes(tag).hex();
+        word.truncate(16);
+        word
     }
 
     /// An opaque name for where requests come from: the same address and agent give the same word.
     pub(crate) fn source(&self, address: IpAddr, agent: &str) -> String {
-        let text = format!("{address}\n{agent}");
-        let tag = bartizan_signing::hmac_sha256(self.key.expose(), text.as_bytes());
-        Digest::from_bytes(tag).hex().chars().take(16).collect()
+        self.word(&[&address.to_string(), agent])
     }
 }
 

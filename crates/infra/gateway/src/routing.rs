@@ -12,7 +12,7 @@ mod settings;
 mod table;
 mod upstream;
 
-pub(crate) use alias::rename_path;
+pub(crate) use alias::{rename_body, rename_path};
 pub use health::keep_healthy;
 pub(crate) use routes::{Outgoing, Sent};
 pub use routes::{PreparedRoutes, Routes};

@@ -11,7 +11,7 @@ struct Named<'a> {
 }
 
 /// `body` with `model` as the value of its member `model`; none where it is no JSON object with that member.
-pub(super) fn rename_body(body: &Bytes, model: &str) -> Option<Bytes> {
+pub(crate) fn rename_body(body: &Bytes, model: &str) -> Option<Bytes> {
     // A list would be read as members in their order.
     let is_object = body.trim_ascii_start().starts_with(b"{");
     let named: Named<'_> = is_object.then(|| serde_json::from_slice(body).ok())??;

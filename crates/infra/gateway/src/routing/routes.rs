@@ -14,7 +14,6 @@ use tokio::sync::Semaphore;
 use crate::guard::Refusal;
 use crate::metrics::Metrics;
 use crate::proxy::ProxyError;
-use crate::routing::alias::rename_body;
 use crate::routing::breaker::Attempt;
 use crate::routing::settings::RoutingSettings;
 use crate::routing::table::Table;
@@ -200,11 +199,6 @@ impl Table {
                 })
             }
         }
-    }
-
-    /// The request's body with the model's name in the place of an alias.
-    pub(crate) fn rename(&self, body: &Bytes, alias: &str) -> Option<Bytes> {
-        rename_body(body, self.settings.aliases.get(alias)?)
     }
 }
 
